@@ -1,0 +1,1 @@
+"""Expressions in a model's hyperparameters: normal form, evaluation, pruning, conditions, Z3."""
