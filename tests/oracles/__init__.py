@@ -1,0 +1,1 @@
+"""Independent answers: nothing here shares code with what it checks."""
