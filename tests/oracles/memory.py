@@ -65,7 +65,7 @@ def real_parameters(factory, config):
 
 
 def real_peak(factory, config, training=None):
-    """Return the most bytes alive during inference, or, with `(optimizer class, options)`, a training step."""
+    """Return the most bytes alive in inference; with `(optimizer class, options)`, in a training step."""
     model, batch = real_model(factory, config), real_batch(factory, config)
     if training is None:
         return inference_peak(model.eval(), batch)
@@ -93,7 +93,7 @@ def training_step(model, batch, loss_of, optimizer):
     loss.backward()
     optimizer.step()
     optimizer.zero_grad()
-    return loss.item()
+    return loss
 
 
 def real_model(factory, config):
