@@ -1,0 +1,10 @@
+"""Hyperparameters: domains, the conditions between them, spaces and their configurations."""
+
+from __future__ import annotations
+
+from fxcost.space.conditions import Condition
+from fxcost.space.config import Config
+from fxcost.space.domains import AnyDomain, Bool, Choice, Float, Int
+from fxcost.space.space import Space
+
+__all__ = ["AnyDomain", "Bool", "Choice", "Condition", "Config", "Float", "Int", "Space"]
