@@ -1,0 +1,42 @@
+"""fxcost: what a PyTorch model costs, in closed form, for every setting of its hyperparameters.
+
+Public names are loaded when they are first used, so `import fxcost` imports no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fxcost.factory import model as model
+    from fxcost.space import Bool as Bool
+    from fxcost.space import Choice as Choice
+    from fxcost.space import Config as Config
+    from fxcost.space import Float as Float
+    from fxcost.space import Int as Int
+    from fxcost.space import Space as Space
+    from fxcost.trace import Training as Training
+
+_HOMES = {
+    "fxcost.space": ("Int", "Float", "Choice", "Bool", "Space", "Config"),
+    "fxcost.factory": ("model",),
+    "fxcost.trace": ("Training",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_PACKAGES = ("errors", "units", "devices", "ops")
+
+__all__ = ["devices", "errors", "ops", "units", *_HOME_OF]  # noqa: PLE0604
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    if name in _PACKAGES:
+        return importlib.import_module(f"fxcost.{name}")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'fxcost' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,131 @@
+"""`@fc.model`: binds a model factory to its space and its example batch."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from fxcost.errors import DeclarationError
+from fxcost.space import AnyDomain, Space
+
+if TYPE_CHECKING:
+    import torch
+
+P = ParamSpec("P")
+M = TypeVar("M", bound="torch.nn.Module")
+
+
+class ModelFactory:
+    """A factory with its space and example; called, it is the plain factory.
+
+    Attributes:
+        space: The hyperparameters' domains and conditions.
+        example: Builds the example batch from hyperparameters, by name.
+        loss: From the model's output to a scalar tensor, or None for the sum of the output.
+        factory_names: The hyperparameters that the factory takes.
+        example_names: The hyperparameters that the example takes.
+        __wrapped__: The factory itself.
+    """
+
+    def __init__(
+        self,
+        factory: Callable[..., Any],
+        space: Space,
+        example: Callable[..., Any],
+        loss: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.space = space
+        self.example = example
+        self.loss = loss
+        self.factory_names = _names_taken(factory, space, "the factory")
+        self.example_names = _names_taken(example, space, "the example")
+        unused = set(space.names) - {*self.factory_names, *self.example_names}
+        if unused:
+            raise DeclarationError(
+                f"{_place(factory)}: {_listing(unused)} declared, but neither {factory.__name__}"
+                f"{inspect.signature(factory)} nor the example{inspect.signature(example)} takes it; "
+                "add it to one of them or take it out of the declaration"
+            )
+        functools.update_wrapper(self, factory)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
+
+    def __repr__(self) -> str:
+        return f"<model factory {self.__name__}: {self.space}>"  # type: ignore[attr-defined]
+
+    @property
+    def place(self) -> str:
+        """The file and line of the factory."""
+        return _place(self.__wrapped__)  # type: ignore[attr-defined]
+
+
+def model(
+    *,
+    example: Callable[..., Any],
+    loss: Callable[[Any], Any] | None = None,
+    space: Space | Mapping[str, AnyDomain] | None = None,
+    **domains: AnyDomain,
+) -> Callable[[Callable[P, M]], ModelFactory]:
+    """Declare a model factory's hyperparameters and its example batch.
+
+    Args:
+        example: Builds the batch; its argument names are hyperparameters. Returns a tensor, a tuple of
+            positional inputs, or a dict of keyword inputs.
+        loss: From the model's output to a scalar tensor; the sum of the output, or of its `.logits`, if left out.
+        space: A `Space`, where hyperparameters have conditions between them; instead of `domains`.
+        domains: One domain per hyperparameter.
+
+    Raises:
+        DeclarationError: A hyperparameter is declared that nothing takes, or taken that is not declared.
+
+    Example:
+        >>> import torch, fxcost as fc
+        >>> @fc.model(width=fc.Int(8, 64), batch=fc.Int(1, 32), example=lambda batch: torch.zeros(batch, 4))
+        ... def net(width):
+        ...     return torch.nn.Linear(4, width)
+        >>> net(8)
+        Linear(in_features=4, out_features=8, bias=True)
+        >>> net.space
+        Space(width=Int(8, 64), batch=Int(1, 32))
+    """
+    if not callable(example):
+        raise DeclarationError(
+            f"fc.model(example={example!r}): the example is a callable that builds the batch; "
+            "write example=lambda batch: torch.zeros(batch, 3)"
+        )
+    if space is not None and domains:
+        raise DeclarationError(f"fc.model: give space= or the domains ({', '.join(domains)}), not both")
+    whole = space if isinstance(space, Space) else Space(**(space or domains))
+
+    def bind(factory: Callable[P, M]) -> ModelFactory:
+        return ModelFactory(factory, whole, example, loss)
+
+    return bind
+
+
+def _names_taken(function: Callable[..., Any], space: Space, who: str) -> tuple[str, ...]:
+    """Return the hyperparameters a callable takes, in its order."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
+        named = {p.name for p in parameters}
+        return tuple(n for n in named | set(space.names) if n in space.names)
+    for parameter in parameters:
+        if parameter.name not in space.names and parameter.default is inspect.Parameter.empty:
+            raise DeclarationError(
+                f"{_place(function)}: {who} takes {parameter.name}, which is not declared; declare it, "
+                f"for example {parameter.name}=fc.Int(1, 64), or give it a default"
+            )
+    return tuple(p.name for p in parameters if p.name in space.names)
+
+
+def _place(function: Callable[..., Any]) -> str:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else repr(function)
+
+
+def _listing(names: set[str]) -> str:
+    ordered = ", ".join(sorted(names))
+    return f"{ordered} is" if len(names) == 1 else f"{ordered} are"

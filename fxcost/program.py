@@ -1,0 +1,160 @@
+"""What a trace yields: an ATen-level graph, its storages and their events, the questions asked.
+
+Sizes are Python ints or SymPy expressions in the hyperparameters' symbols.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import sympy
+import torch
+
+from fxcost.space import Config
+
+Size: TypeAlias = "int | sympy.Expr"
+
+
+class Phase(enum.StrEnum):
+    """When an operator runs within one use of the model."""
+
+    CONSTRUCT = "construct"
+    FORWARD = "forward"
+    BACKWARD = "backward"
+    STEP = "step"
+
+
+class Role(enum.StrEnum):
+    """What a storage holds."""
+
+    PARAMETER = "parameter"
+    BUFFER = "buffer"
+    BATCH = "batch"
+    OPTIMIZER_STATE = "optimizer state"
+    GRADIENT = "gradient"
+    ACTIVATION = "activation"
+    TEMPORARY = "temporary"
+
+
+class QuestionKind(enum.StrEnum):
+    """Who asked: the model's code, torch about layout, something that pinned a value, or known data."""
+
+    MODEL = "model condition"
+    LAYOUT = "layout assumption"
+    SPECIALISATION = "specialisation"
+    DATA = "data assumption"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A line of Python."""
+
+    file: str
+    line: int
+    function: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorMeta:
+    """A tensor at the moment an operator returned it; `storage` indexes `Program.storages`."""
+
+    shape: tuple[Size, ...]
+    dtype: torch.dtype
+    storage: int
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """A block of memory that tensors share. `nbytes` is in bytes."""
+
+    index: int
+    nbytes: Size
+    role: Role
+    phase: Phase
+    operator: str
+    module: str
+    source: Source | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A storage comes alive or dies. `node` names the graph node that ran last at that moment."""
+
+    storage: int
+    allocates: bool
+    phase: Phase
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A condition that held while tracing; the program's sizes are right wherever all of them hold."""
+
+    condition: sympy.Basic
+    kind: QuestionKind
+    source: Source | None
+    asked_at: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A parameter or a buffer of the model, shared ones once."""
+
+    name: str
+    shape: tuple[Size, ...]
+    dtype: torch.dtype
+    trainable: bool
+    buffer: bool
+    storage: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """One path of a factory, its forward and, when trained, its backward and optimizer step.
+
+    Attributes:
+        graph: ATen operators of the measured run in eager order. Each node's `meta` holds
+            `value` (a `TensorMeta`, a tuple of them, or another result), `phase`, `module`, `source`.
+        hint: The configuration the trace ran at.
+        weights: Parameters and buffers.
+        storages: Every storage seen, by index.
+        alive: Indices of the storages that live before the measured run starts.
+        events: Allocations and releases of the measured run, in eager order.
+        saved: Indices of the storages that autograd keeps for the backward pass.
+        questions: What must hold for the sizes to be right.
+    """
+
+    graph: torch.fx.Graph
+    hint: Config
+    weights: tuple[Weight, ...]
+    storages: tuple[Storage, ...]
+    alive: tuple[int, ...]
+    events: tuple[Event, ...]
+    saved: tuple[int, ...]
+    questions: tuple[Question, ...]
+
+    def operators(self) -> Iterator[torch.fx.Node]:
+        """Yield the graph's ATen calls, in order."""
+        for node in self.graph.nodes:
+            if isinstance(node.target, torch._ops.OpOverload):
+                yield node
+
+    @staticmethod
+    def meta_of(argument: object) -> object:
+        """Return a node's traced value, and any other argument as it is."""
+        return argument.meta["value"] if isinstance(argument, torch.fx.Node) else argument
+
+    def call(self, node: torch.fx.Node) -> tuple[tuple[object, ...], Mapping[str, object], object]:
+        """Return the node's arguments, keyword arguments and result with nodes replaced by metas."""
+        arguments = torch.fx.node.map_arg(node.args, lambda argument: argument)
+        return (
+            tuple(torch.fx.node.map_aggregate(arguments, self.meta_of)),
+            dict(torch.fx.node.map_aggregate(node.kwargs, self.meta_of)),
+            node.meta["value"],
+        )

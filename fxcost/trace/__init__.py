@@ -1,0 +1,8 @@
+"""Tracing: a factory and its space become a `Program`."""
+
+from __future__ import annotations
+
+from fxcost.trace.recipe import LossFunction, Training
+from fxcost.trace.tracing import Subject, trace
+
+__all__ = ["LossFunction", "Subject", "Training", "trace"]

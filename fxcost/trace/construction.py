@@ -1,0 +1,179 @@
+"""What is patched while a factory runs, where and why; always taken out again.
+
+Three groups: fixed places in libraries (`PATCHES`), initialisers (their values cost nothing), and the
+globals of model modules and of torch.nn, which get symbolic twins of Python's number functions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import math
+import numbers
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensor
+
+from fxcost.trace import recurrent, twins
+
+Replacement = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Patch:
+    """An attribute that is replaced while a factory or its model runs."""
+
+    module: str
+    attribute: str
+    why: str
+    replacement: Replacement
+
+    def owner(self) -> Any:
+        """Return the object that has the attribute, or None when its library is not loaded."""
+        module_name, _, inner = self.module.partition(":")
+        module = sys.modules.get(module_name)
+        return getattr(module, inner) if module is not None and inner else module
+
+
+def _accept_symbolic(validate: Callable[..., None]) -> Callable[..., None]:
+    def validator(name: str, value: Any, expected_type: Any) -> None:
+        if not twins.is_symbolic(value):
+            validate(name, value, expected_type)
+
+    return validator
+
+
+def _deepcopy_of_fake(original: Callable[..., Any]) -> Callable[..., Any]:
+    def deepcopy(self: torch.Tensor, memo: dict[int, Any]) -> torch.Tensor:
+        if not isinstance(self, FakeTensor):
+            return original(self, memo)
+        if id(self) in memo:
+            return memo[id(self)]
+        copy: torch.Tensor = torch.empty_like(self.detach())
+        if isinstance(self, nn.Parameter):
+            copy = nn.Parameter(copy, requires_grad=self.requires_grad)
+        memo[id(self)] = copy
+        return copy
+
+    return deepcopy
+
+
+def _nonzero(original: Any) -> Callable[[torch.SymFloat], bool]:
+    return lambda number: bool(number != 0.0)
+
+
+PATCHES: tuple[Patch, ...] = (
+    Patch(
+        "torch:SymFloat",
+        "__bool__",
+        "asks for the value and pins it; `if not multiplier` only asks whether it is 0",
+        _nonzero,
+    ),
+    Patch(
+        "torch:Tensor",
+        "__deepcopy__",
+        "asks a fake tensor for its data pointer; nn.TransformerEncoder copies its layer",
+        _deepcopy_of_fake,
+    ),
+    Patch(
+        "torch.nn.modules.rnn",
+        "int",
+        "isinstance(hidden_size, int) refuses a SymInt",
+        lambda original: twins.int_twin,
+    ),
+    Patch(
+        "torch.nn.modules.rnn",
+        "_VF",
+        "a fake tensor unrolls LSTM and GRU into other operators than the CPU runs",
+        recurrent.Kernels,
+    ),
+    Patch(
+        "huggingface_hub.dataclasses",
+        "type_validator",
+        "a configuration's fields refuse a SymInt",
+        _accept_symbolic,
+    ),
+    Patch(
+        "transformers.utils.import_utils",
+        "is_fake_tensor",
+        "a fake tensor counts as tracing, and attention masks are built that a real run skips",
+        lambda original: lambda tensor: False,
+    ),
+)
+INITIALISERS = frozenset(name for name in dir(nn.init) if name.endswith("_") and not name.startswith("_"))
+NOT_MODEL_CODE = frozenset(sys.stdlib_module_names) | {
+    "torch", "numpy", "sympy", "mpmath", "z3", "fxcost", "functorch", "pytest", "_pytest", "pluggy",
+    "hypothesis", "click", "rich", "numba", "scipy", "networkx", "pip", "setuptools", "pkg_resources",
+    "huggingface_hub", "tokenizers", "triton",
+}  # fmt: skip
+TWIN_OF = {
+    id(original): twin
+    for original, twin in (
+        *((getattr(math, name), twin) for name, twin in twins.MATH_TWINS.items()),
+        (math, twins.MATH_TWIN),
+        (numbers, twins.NUMBERS_TWIN),
+        (numbers.Integral, twins.integral_twin),
+        (numbers.Real, twins.real_twin),
+        (numbers.Number, twins.number_twin),
+    )
+}
+
+
+def keep(tensor: Any = None, *args: Any, **kwargs: Any) -> Any:
+    """Stand in for an initialiser: return its tensor untouched."""
+    return kwargs.get("tensor", tensor)
+
+
+def model_modules() -> list[ModuleType]:
+    """Return the loaded modules that may hold model code: neither Python's own nor a known library's."""
+    return [
+        module
+        for name, module in list(sys.modules.items())
+        if isinstance(module, ModuleType) and name.partition(".")[0] not in NOT_MODEL_CODE
+    ]
+
+
+@contextlib.contextmanager
+def symbolic_construction() -> Iterator[None]:
+    """Patch what breaks on symbolic hyperparameters, and undo it at the end, however that comes."""
+    importlib.import_module("torch.nn.modules.rnn")
+    with contextlib.ExitStack() as stack:
+        for entry in PATCHES:
+            owner = entry.owner()
+            if owner is not None:
+                original = getattr(owner, entry.attribute, None)
+                stack.enter_context(
+                    patch.object(owner, entry.attribute, entry.replacement(original), create=original is None)
+                )
+        for name in INITIALISERS:
+            stack.enter_context(patch.object(nn.init, name, keep))
+        for module in model_modules():
+            stack.enter_context(patch.dict(module.__dict__, _replacements(module)))
+        for module in _torch_nn_modules():
+            stack.enter_context(patch.dict(module.__dict__, _named_twins(module)))
+        yield
+
+
+def _torch_nn_modules() -> list[ModuleType]:
+    return [module for name, module in list(sys.modules.items()) if name.startswith("torch.nn.")]
+
+
+def _named_twins(module: ModuleType) -> dict[str, Any]:
+    """Return the globals of a module that have a twin: `math`, `numbers`, and what it imported from them."""
+    globals_ = vars(module).items()
+    return {name: TWIN_OF[id(value)] for name, value in globals_ if id(value) in TWIN_OF}
+
+
+def _replacements(module: ModuleType) -> dict[str, Any]:
+    """Return the globals of a model module that change: twins, and initialisers imported by name."""
+    globals_ = vars(module)
+    builtins = {name: twin for name, twin in twins.BUILTIN_TWINS.items() if name not in globals_}
+    initialisers = {name: keep for name in INITIALISERS & globals_.keys() if callable(globals_[name])}
+    return builtins | initialisers | _named_twins(module)

@@ -1,0 +1,122 @@
+"""Values of tensors that are computed from constants and shapes alone.
+
+A fake tensor has no data, but model code asks for some that no weight and no input decides: stochastic
+depth's rates (`linspace(0, p, depth)[i].item()`), masks of ones. These tensors are computed for real,
+at the hint, beside the fake ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+import torch
+from torch._subclasses.fake_tensor import FakeTensor, unset_fake_temporarily
+from torch.utils._pytree import tree_leaves, tree_map
+
+LARGEST = 1 << 20
+ATTRIBUTE = "_fxcost_known"
+UNDECIDED = object()
+WITHOUT_VALUES = ("empty", "new_empty", "resize")
+
+
+class KnownValues:
+    """Real values of some fake tensors; `symbols` are the hyperparameters a value depends on."""
+
+    def __init__(self) -> None:
+        self.unknown_storages: set[int] = set()
+
+    def of(self, tensor: Any) -> tuple[torch.Tensor, frozenset[sympy.Symbol]] | None:
+        """Return a tensor's real value at the hint and the hyperparameters it depends on, or None."""
+        if not isinstance(tensor, FakeTensor):
+            return (tensor, frozenset()) if isinstance(tensor, torch.Tensor) else None
+        known = getattr(tensor, ATTRIBUTE, None)
+        if known is None or tensor.untyped_storage()._cdata in self.unknown_storages:
+            return None
+        return known
+
+    def element(self, tensor: torch.Tensor) -> tuple[Any, frozenset[sympy.Symbol]] | None:
+        """Return a one-element tensor's value as a Python number, and what it depends on, or None."""
+        known = self.of(tensor)
+        if known is None:
+            return None
+        with unset_fake_temporarily():
+            return known[0].item(), known[1]
+
+    def forget(self, tensor: torch.Tensor) -> None:
+        """Take the value of a tensor, and of all that share its storage, as undecided from now on."""
+        self.unknown_storages.add(tensor.untyped_storage()._cdata)
+
+    def released(self, storage_key: int) -> None:
+        """Let a storage's key be used again."""
+        self.unknown_storages.discard(storage_key)
+
+    def propagate(self, func: torch._ops.OpOverload, args: Any, kwargs: Any, result: Any) -> None:
+        """Compute an operator's result for real where all that it reads is known."""
+        values, symbols = self._real_arguments(func, args, kwargs)
+        outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, FakeTensor)]
+        if values is None or any(_numel(output) > LARGEST for output in outputs):
+            self._forget_written(func, args, kwargs)
+            return
+        real = self._compute(func, *values)
+        if real is UNDECIDED:
+            self._forget_written(func, args, kwargs)
+            return
+        reals = [leaf for leaf in tree_leaves(real) if isinstance(leaf, torch.Tensor)]
+        for output, value in zip(outputs, reals, strict=True):
+            output.__dict__[ATTRIBUTE] = (value, symbols)
+
+    def _real_arguments(
+        self, func: torch._ops.OpOverload, args: Any, kwargs: Any
+    ) -> tuple[tuple[Any, Any] | None, frozenset[sympy.Symbol]]:
+        if torch.Tag.nondeterministic_seeded in func.tags or func._opname.startswith(WITHOUT_VALUES):
+            return None, frozenset()
+        symbols: set[sympy.Symbol] = set()
+        for leaf in tree_leaves((args, kwargs)):
+            if isinstance(leaf, torch.Tensor):
+                known = self.of(leaf)
+                if known is None:
+                    return None, frozenset()
+                symbols |= known[1]
+            elif isinstance(leaf, (torch.SymInt, torch.SymFloat)):
+                symbols |= leaf.node._expr.free_symbols
+        return (tree_map(self._real, args), tree_map(self._real, kwargs)), frozenset(symbols)
+
+    def _real(self, leaf: Any) -> Any:
+        if isinstance(leaf, torch.Tensor):
+            known = self.of(leaf)
+            return known[0] if known is not None else leaf
+        if isinstance(leaf, (torch.SymInt, torch.SymFloat)):
+            return leaf.node.hint
+        return leaf
+
+    @staticmethod
+    def _compute(func: torch._ops.OpOverload, args: Any, kwargs: Any) -> Any:
+        kwargs = {name: value for name, value in kwargs.items() if name != "device"}
+        try:
+            with unset_fake_temporarily():
+                return func(*args, **kwargs)
+        except (RuntimeError, TypeError, ValueError, IndexError):
+            return UNDECIDED  # an error only if somebody asks for the value
+
+    def _forget_written(self, func: torch._ops.OpOverload, args: Any, kwargs: Any) -> None:
+        if not func._schema.is_mutable:
+            return
+        for argument, value in zip(func._schema.arguments, args, strict=False):
+            if argument.alias_info is not None and argument.alias_info.is_write:
+                self._forget_leaves(value)
+        for name, value in kwargs.items():
+            if any(argument.name == name and argument.is_out for argument in func._schema.arguments):
+                self._forget_leaves(value)
+
+    def _forget_leaves(self, value: Any) -> None:
+        for leaf in tree_leaves(value):
+            if isinstance(leaf, FakeTensor):
+                self.forget(leaf)
+
+
+def _numel(tensor: torch.Tensor) -> int:
+    total = 1
+    for size in tensor.shape:
+        total *= size.node.hint if isinstance(size, torch.SymInt) else size
+    return total

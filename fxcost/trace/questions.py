@@ -1,0 +1,84 @@
+"""Who asks a question while a model runs, and how the question is kept."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import FrameType
+
+import sympy
+import torch
+
+from fxcost.program import Question, QuestionKind, Source
+
+TORCH_FOLDER = os.path.dirname(torch.__file__) + os.sep
+OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+PLUMBING = (
+    OWN_FOLDER,
+    os.path.dirname(sympy.__file__) + os.sep,
+    TORCH_FOLDER + "__init__.py",
+    os.path.join(TORCH_FOLDER, "fx", "experimental", "sym_node.py"),
+    os.path.join(TORCH_FOLDER, "fx", "experimental", "symbolic_shapes.py"),
+)
+MODEL_CODE_IN_TORCH = (
+    os.path.join(TORCH_FOLDER, "nn", "modules") + os.sep,
+    os.path.join(TORCH_FOLDER, "nn", "functional.py"),
+)
+NEGATED = {
+    sympy.Eq: sympy.Ne,
+    sympy.Ne: sympy.Eq,
+    sympy.Lt: sympy.Ge,
+    sympy.Ge: sympy.Lt,
+    sympy.Gt: sympy.Le,
+    sympy.Le: sympy.Gt,
+}
+
+
+def negation(condition: sympy.Basic) -> sympy.Basic:
+    """Return the opposite of a condition without letting SymPy rewrite its sides.
+
+    Example:
+        >>> negation(sympy.Lt(sympy.Symbol("a"), sympy.Symbol("b"), evaluate=False))
+        a >= b
+    """
+    opposite = NEGATED.get(type(condition))
+    if opposite is None:
+        return sympy.Not(condition)
+    return opposite(*condition.args, evaluate=False)
+
+
+def source_of(frame: FrameType) -> Source:
+    """Return the line a frame stands on."""
+    return Source(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+def user_source() -> Source | None:
+    """Return the innermost line of the running stack that is outside torch and fxcost's tracer."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _inside(frame, (TORCH_FOLDER, *PLUMBING)):
+        frame = frame.f_back
+    return source_of(frame) if frame is not None else None
+
+
+def asked(condition: sympy.Basic, *, pinned: bool = False) -> Question:
+    """Return the question that the running stack asks; `condition` is true now."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _inside(frame, PLUMBING):
+        frame = frame.f_back
+    innermost = source_of(frame) if frame is not None else None
+    return Question(condition, _kind(innermost, pinned), user_source(), innermost)
+
+
+def _inside(frame: FrameType, places: tuple[str, ...]) -> bool:
+    return frame.f_code.co_filename.startswith(places)
+
+
+def _kind(innermost: Source | None, pinned: bool) -> QuestionKind:
+    if pinned:
+        return QuestionKind.SPECIALISATION
+    if innermost is None:
+        return QuestionKind.LAYOUT
+    in_torch = innermost.file.startswith(TORCH_FOLDER)
+    if not in_torch or innermost.file.startswith(MODEL_CODE_IN_TORCH):
+        return QuestionKind.MODEL
+    return QuestionKind.LAYOUT

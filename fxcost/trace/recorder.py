@@ -1,0 +1,209 @@
+"""Records each operator as a node of a torch.fx graph, and each storage's life as events."""
+
+from __future__ import annotations
+
+import operator
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+import torch
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensorMode,
+    UnsupportedOperatorException,
+)
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+from fxcost.errors import DataDependentError, UnknownOperatorError
+from fxcost.program import Event, Phase, Question, QuestionKind, Size, Source, TensorMeta
+from fxcost.trace import kernels
+from fxcost.trace.known import KnownValues
+from fxcost.trace.questions import user_source
+from fxcost.trace.symbols import SYMBOLIC, HyperparameterEnv
+
+NODE = "_fxcost_node"
+READS_ONE_ELEMENT = torch.ops.aten._local_scalar_dense.default
+BOOKKEEPING = ("profiler", "prim")
+
+
+@dataclass
+class Birth:
+    """What is known of a storage when it is allocated."""
+
+    nbytes: Size
+    phase: Phase
+    node: str
+    operator: str
+    module: str
+    source: Source | None
+
+
+class Recorder(TorchDispatchMode):
+    """Watches the operators of one trace. `phase` is set by whoever drives the run."""
+
+    def __init__(self, env: HyperparameterEnv, fake_mode: FakeTensorMode) -> None:
+        super().__init__()
+        self.env = env
+        self.fake_mode = fake_mode
+        self.graph = torch.fx.Graph()
+        self.known = KnownValues()
+        self.phase = Phase.CONSTRUCT
+        self.births: list[Birth] = []
+        self.events: list[Event] = []
+        self.alive: dict[int, int] = {}
+        self._watches: dict[int, weakref.ref[Any]] = {}
+        self._module_stack: list[Any] = []
+        self._names: dict[int, str] = {}
+        self._forward_places: dict[int, tuple[str, Source | None]] = {}
+        self._last = ""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is READS_ONE_ELEMENT:
+            return self._element(args[0])
+        if func.namespace in BOOKKEEPING:
+            return func(*args, **kwargs)
+        result = self._run(func, args, kwargs)
+        self._record(func, args, kwargs, result)
+        self.known.propagate(func, args, kwargs, result)
+        return result
+
+    def _run(self, func: Any, args: Any, kwargs: Any) -> Any:
+        rule: Callable[..., Any] | None = kernels.RULES.get(func)
+        try:
+            if rule is None:
+                return func(*args, **kwargs)
+            with self.fake_mode:
+                return rule(*args, **kwargs)
+        except (DataDependentOutputException, DynamicOutputShapeException) as error:
+            raise DataDependentError(
+                f"{user_source()}: the size of {func}'s result depends on the tensor's data; "
+                "rewrite it with a shape that sizes decide"
+            ) from error
+        except UnsupportedOperatorException as error:
+            raise UnknownOperatorError(
+                f"{user_source()}: {func} cannot be traced: it has no fake kernel; "
+                "give it one with torch.library.register_fake"
+            ) from error
+
+    def _element(self, tensor: torch.Tensor) -> Any:
+        """Answer `.item()` where constants and shapes decide it."""
+        known = self.known.element(tensor)
+        if known is None:
+            raise DataDependentError(
+                f"{user_source()}: this line asks for a tensor's value, which depends on weights or inputs; "
+                "decide from shapes or hyperparameters, or take the branch out of the model"
+            )
+        value, symbols = known
+        if symbols and isinstance(value, bool):
+            question = Question(sympy.true, QuestionKind.DATA, user_source())
+            self.env.questions.setdefault((question.source, value), question)
+        elif symbols:
+            for symbol in symbols:
+                self.env.assume(sympy.Eq(symbol, self.env.hints[symbol], evaluate=False))
+        return value
+
+    def _record(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        module, source = self._place()
+        node = self.graph.call_function(func, tree_map(self._argument, args), tree_map(self._argument, kwargs))
+        self._last = node.name
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, torch.Tensor):
+                self.see(leaf, str(func), module, source)
+        node.meta.update(value=tree_map(self.meta, result), phase=self.phase, module=module, source=source)
+        if isinstance(result, torch.Tensor):
+            result.__dict__[NODE] = node
+        elif isinstance(result, (tuple, list)):
+            self._unpack(node, result)
+
+    def _unpack(self, node: torch.fx.Node, results: Any) -> None:
+        for position, leaf in enumerate(results):
+            if isinstance(leaf, torch.Tensor):
+                item = self.graph.call_function(operator.getitem, (node, position))
+                item.meta.update(node.meta, value=self.meta(leaf))
+                leaf.__dict__[NODE] = item
+
+    def _argument(self, leaf: Any) -> Any:
+        if isinstance(leaf, SYMBOLIC):
+            return leaf.node._expr
+        if not isinstance(leaf, torch.Tensor):
+            return leaf
+        node = leaf.__dict__.get(NODE)
+        if node is None:
+            node = self.graph.placeholder(f"constant_{len(self.graph.nodes)}")
+            node.meta.update(value=self.meta(leaf), phase=self.phase, module="", source=None)
+        return node
+
+    def meta(self, leaf: Any) -> Any:
+        """Return what is kept of a tensor; other values as they are."""
+        if not isinstance(leaf, torch.Tensor):
+            return leaf
+        key = leaf.untyped_storage()._cdata
+        return TensorMeta(tuple(map(size_of, leaf.shape)), leaf.dtype, self.alive.get(key, -1))
+
+    def see(self, tensor: torch.Tensor, operator: str, module: str, source: Source | None) -> None:
+        """Note a tensor's storage, once, and its release when that comes."""
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key in self.alive:
+            return
+        index = self.alive[key] = len(self.births)
+        self.births.append(Birth(size_of(storage.nbytes()), self.phase, self._last, operator, module, source))
+        self.events.append(Event(index, True, self.phase, self._last))
+        self._watches[index] = weakref.ref(storage, lambda _: self._release(key, index))
+
+    def _release(self, key: int, index: int) -> None:
+        self.events.append(Event(index, False, self.phase, self._last))
+        del self.alive[key]
+        del self._watches[index]
+        self.known.released(key)
+
+    def storage_of(self, tensor: torch.Tensor) -> int:
+        """Return the index of a tensor's storage."""
+        return self.alive[tensor.untyped_storage()._cdata]
+
+    def _place(self) -> tuple[str, Source | None]:
+        """Return the module path and the user's line of the running operator.
+
+        Backward operators take those of the forward operator that they differentiate.
+        """
+        if self.phase is Phase.BACKWARD:
+            node = torch._C._current_autograd_node()
+            if node is None:
+                return "", None
+            variable = getattr(node, "variable", None)
+            if variable is not None:
+                return self._names.get(id(variable), ""), None
+            return self._forward_places.get(node._sequence_nr(), ("", None))
+        module = next((self._names[id(m)] for m in reversed(self._module_stack) if id(m) in self._names), "")
+        place = (module, user_source())
+        if self.phase is Phase.FORWARD:
+            self._forward_places.setdefault(torch.autograd._get_sequence_nr() - 1, place)
+        return place
+
+    def name_modules(self, model: torch.nn.Module) -> None:
+        """Learn the names of a model's modules and of the modules that own its parameters."""
+        for name, module in model.named_modules():
+            self._names.setdefault(id(module), name)
+            for parameter in module.parameters(recurse=False):
+                self._names.setdefault(id(parameter), name)
+
+    @contextmanager
+    def inside(self, module: torch.nn.Module) -> Iterator[None]:
+        """Count operators towards a module while it runs."""
+        self._module_stack.append(module)
+        try:
+            yield
+        finally:
+            self._module_stack.pop()
+
+
+def size_of(value: Any) -> Size:
+    """Return a size as an int or a SymPy expression."""
+    return value.node._expr if isinstance(value, torch.SymInt) else int(value)

@@ -1,0 +1,295 @@
+"""Traces a factory at one configuration, with its hyperparameters symbolic."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import sympy
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._pytree import tree_leaves
+
+from fxcost.errors import FactoryError, FxcostError
+from fxcost.expr.domain import Domain
+from fxcost.program import Phase, Program, Source, Weight
+from fxcost.space import Config
+from fxcost.trace.construction import model_modules, symbolic_construction
+from fxcost.trace.questions import OWN_FOLDER, TORCH_FOLDER
+from fxcost.trace.recipe import LossFunction, Training, sum_of_output
+from fxcost.trace.recorder import Recorder, size_of
+from fxcost.trace.storages import described
+from fxcost.trace.symbols import HyperparameterEnv
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is traced: a factory, its example batch and how the model is used.
+
+    Attributes:
+        factory: Called with the hyperparameters in `factory_names`, by name.
+        example: Called with those in `example_names`; returns a tensor, a tuple of positional inputs or
+            a dict of keyword inputs.
+        loss: From the model's output to a scalar; None is the sum of the output.
+        training: The recipe, or None for one inference under `no_grad`.
+    """
+
+    factory: Callable[..., nn.Module]
+    factory_names: tuple[str, ...]
+    example: Callable[..., Any]
+    example_names: tuple[str, ...]
+    loss: LossFunction | None = None
+    training: Training | None = None
+
+
+def trace(subject: Subject, domain: Domain, hint: Config) -> Program:
+    """Trace a subject with the hyperparameters' values in `hint` answering every question.
+
+    Modules that the factory imports while it runs cannot have been patched before: then a second trace is made.
+
+    Raises:
+        FactoryError: The user's code raised; the message names the line.
+        DataDependentError: Model code asked for a tensor's data.
+        UnknownOperatorError: An operator has no fake kernel.
+    """
+    before = {id(module) for module in model_modules()}
+    program = _Run(subject, domain, hint).program()
+    if any(id(module) not in before for module in model_modules()):
+        return _Run(subject, domain, hint).program()
+    return program
+
+
+class _Run:
+    """One trace: the environment, the modes, and what they have seen."""
+
+    def __init__(self, subject: Subject, domain: Domain, hint: Config) -> None:
+        self.subject = subject
+        self.domain = domain
+        self.hint = hint
+        self.env = HyperparameterEnv()
+        self.fake_mode = FakeTensorMode(shape_env=self.env, allow_non_fake_inputs=True)
+        self.fake_mode.cache_enabled = False
+        self.recorder = Recorder(self.env, self.fake_mode)
+        self.values = {name: self._value(name) for name in hint}
+
+    def _value(self, name: str) -> Any:
+        """Return what the factory gets for a hyperparameter: a symbolic number, or the option itself."""
+        symbol, value = self.domain.symbols[name], self.hint[name]
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or self._is_index(name):
+            self.env.hints[symbol] = self.domain.encode(self.hint)[name]
+            self.env.assume(sympy.Eq(symbol, self.env.hints[symbol], evaluate=False))
+            return value
+        return self.env.hyperparameter(symbol, value)
+
+    def _is_index(self, name: str) -> bool:
+        return self.domain.axes[name].options is not None
+
+    def program(self) -> Program:
+        """Run everything and return what was recorded."""
+        with _without_garbage_collection(), self._modes():
+            with _user_code(self.hint):
+                model, batch = self._construct()
+                loss_of = self.subject.loss or sum_of_output
+                args, kwargs = _inputs(batch)
+            if self.subject.training is None:
+                return self._infer(model, batch, args, kwargs)
+            return self._train(model, batch, self.subject.training, args, kwargs, loss_of)
+
+    @contextlib.contextmanager
+    def _modes(self) -> Iterator[None]:
+        call = nn.Module.__call__
+
+        def watched_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            with self.recorder.inside(module):
+                return call(module, *args, **kwargs)
+
+        with (
+            symbolic_construction(),
+            patch.object(nn.Module, "__call__", watched_call),
+            self.fake_mode,
+            self.recorder,
+        ):
+            yield
+
+    def _construct(self) -> tuple[nn.Module, Any]:
+        subject, recorder = self.subject, self.recorder
+        model = subject.factory(**{name: self.values[name] for name in subject.factory_names})
+        if not isinstance(model, nn.Module):
+            raise FactoryError(f"the factory returned {type(model).__name__}, not a torch.nn.Module")
+        batch = subject.example(**{name: self.values[name] for name in subject.example_names})
+        recorder.name_modules(model)
+        for parameter in model.parameters():
+            recorder.see(parameter, "parameter", "", None)
+            recorder.known.forget(parameter)
+        for buffer in model.buffers():
+            recorder.see(buffer, "buffer", "", None)
+        for tensor in _tensors(batch):
+            recorder.see(tensor, "batch", "", None)
+            recorder.known.forget(tensor)
+        return model, batch
+
+    def _infer(self, model: nn.Module, batch: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Program:
+        model.eval()
+        alive = self._start(Phase.FORWARD)
+        with torch.no_grad(), _user_code(self.hint):
+            model(*args, **kwargs)
+        return self._finish(model, batch, alive, saved=(), gradients=(), state=())
+
+    def _train(
+        self,
+        model: nn.Module,
+        batch: Any,
+        training: Training,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        loss_of: LossFunction,
+    ) -> Program:
+        optimizer = self._optimizer_with_state(model, training)
+        alive = self._start(Phase.FORWARD)
+        with _user_code(self.hint):
+            loss = loss_of(model(*args, **kwargs))
+            saved = self._kept_by_autograd(alive, loss)
+            self.recorder.phase = Phase.BACKWARD
+            loss.backward()
+            self.recorder.phase = Phase.STEP
+            gradients = self._gradients(model)
+            unused = {id(p) for p in model.parameters() if p.grad is None}
+            optimizer.step()
+            optimizer.zero_grad()
+        events_end = len(self.recorder.events)
+        del loss
+        del self.recorder.events[events_end:]
+        state, unused_state = self._state(optimizer, unused)
+        return self._finish(model, batch, alive - unused_state, saved, gradients, state)
+
+    def _optimizer_with_state(self, model: nn.Module, training: Training) -> torch.optim.Optimizer:
+        """Take a step on made-up gradients, after which the optimizer's state exists."""
+        optimizer = training.build(model.parameters())
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.grad = torch.empty_like(parameter)
+        with _user_code(self.hint):
+            optimizer.step()
+            optimizer.zero_grad()
+        return optimizer
+
+    def _start(self, phase: Phase) -> set[int]:
+        """Begin the measured run: forget earlier events, return what is alive."""
+        self.recorder.phase = phase
+        self.recorder.events.clear()
+        return set(self.recorder.alive.values())
+
+    def _kept_by_autograd(self, alive: set[int], loss: torch.Tensor) -> tuple[int, ...]:
+        kept = set(self.recorder.alive.values()) - alive - {self.recorder.storage_of(loss)}
+        return tuple(sorted(kept))
+
+    def _gradients(self, model: nn.Module) -> tuple[int, ...]:
+        return tuple(self.recorder.storage_of(p.grad) for p in model.parameters() if p.grad is not None)
+
+    def _state(self, optimizer: torch.optim.Optimizer, unused: set[int]) -> tuple[tuple[int, ...], set[int]]:
+        """Return the storages of the optimizer's state, and those of parameters that got no gradient."""
+        used: set[int] = set()
+        idle: set[int] = set()
+        for parameter, state in optimizer.state.items():
+            storages = {self.recorder.storage_of(tensor) for tensor in _tensors(state)}
+            (idle if id(parameter) in unused else used).update(storages)
+        return tuple(sorted(used)), idle - used
+
+    def _finish(
+        self,
+        model: nn.Module,
+        batch: Any,
+        alive: set[int],
+        saved: tuple[int, ...],
+        gradients: tuple[int, ...],
+        state: tuple[int, ...],
+    ) -> Program:
+        recorder = self.recorder
+        events = tuple(recorder.events)
+        weights = self._weights(model)
+        storages = described(
+            recorder.births,
+            weights=weights,
+            batch={recorder.storage_of(tensor) for tensor in _tensors(batch)},
+            state=set(state),
+            gradients=set(gradients),
+            saved=set(saved),
+        )
+        return Program(
+            graph=recorder.graph,
+            hint=self.hint,
+            weights=weights,
+            storages=storages,
+            alive=tuple(sorted(alive)),
+            events=events,
+            saved=saved,
+            questions=tuple(self.env.questions.values()),
+        )
+
+    def _weights(self, model: nn.Module) -> tuple[Weight, ...]:
+        named = [(name, tensor, False) for name, tensor in model.named_parameters()]
+        named += [(name, tensor, True) for name, tensor in model.named_buffers()]
+        return tuple(
+            Weight(
+                name,
+                tuple(map(size_of, tensor.shape)),
+                tensor.dtype,
+                tensor.requires_grad,
+                buffer,
+                self.recorder.storage_of(tensor),
+            )
+            for name, tensor, buffer in named
+        )
+
+
+def _inputs(batch: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    if isinstance(batch, Mapping):
+        return (), batch
+    return (batch if isinstance(batch, tuple) else (batch,)), {}
+
+
+def _tensors(tree: Any) -> list[torch.Tensor]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
+
+
+@contextlib.contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Keep the order of releases the same in every trace: cycles are left alone while it runs."""
+    enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def _user_code(hint: Config) -> Iterator[None]:
+    """Re-raise what user code raises as a FactoryError that names the line and the configuration."""
+    try:
+        yield
+    except FxcostError:
+        raise
+    except Exception as error:
+        place = _line_of(error)
+        raise FactoryError(f"{place}: {type(error).__name__}: {error} (at {hint})") from error
+
+
+def _line_of(error: BaseException) -> Source | str:
+    """Return the innermost line of a traceback that is outside torch and fxcost's tracer."""
+    frames = traceback.extract_tb(error.__traceback__)
+    for frame in reversed(frames):
+        if not frame.filename.startswith((TORCH_FOLDER, OWN_FOLDER)):
+            return Source(frame.filename, frame.lineno or 0, frame.name)
+    return "in the factory"
+
+
