@@ -14,7 +14,7 @@ from fxcost.space.search import assignments
 from fxcost.space.spelling import assignments_text
 
 _DRAWS = 1_000
-_SEARCHED = 200_000
+_SEARCHED = 100_000
 _FLOAT_DRAWS = 16
 
 
