@@ -39,17 +39,19 @@ def sympy_number(number: Number) -> sympy.Expr:
     return sympy.Integer(number) if isinstance(number, int) else sympy.Float(number)
 
 
-class OrderedFunction(sympy.Function):
+class OrderedFunction(sympy.Function):  # type: ignore[misc]
     """A function that stays as written until all its arguments are numbers.
 
     A computation that Python refuses (an overflow, a logarithm of 0) stays unevaluated.
     """
 
     is_real = True
+    precedence = 35
     python: ClassVar[Callable[..., Number]]
 
     @classmethod
     def eval(cls, *args: sympy.Basic) -> sympy.Expr | None:
+        """Return the number these arguments make, None where that must wait."""
         numbers = [python_number(argument) for argument in args]
         if any(number is None for number in numbers):
             return None

@@ -1,0 +1,105 @@
+"""Floor division of polynomials: what can be taken out of `//` and `%` with proof."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from fxcost.expr.bounds import interval, nonnegative
+from fxcost.expr.polynomial import Monomial, Polynomial, over
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """`dividend == factor * (divisor * whole + rest)`; what it was divided by is `factor * divisor`.
+
+    The factor is positive, so the quotient is `whole + rest // divisor` and the remainder is
+    `factor * (rest % divisor)`.
+    """
+
+    whole: Polynomial
+    rest: Polynomial
+    divisor: Polynomial
+    factor: Polynomial
+
+
+def divide(dividend: Polynomial, divisor: Polynomial) -> Division:
+    """Take common factors out, then every term that the divisor divides.
+
+    >>> import sympy
+    >>> from fxcost.expr.polynomial import Atom
+    >>> b, w = (Polynomial.of_atom(Atom.variable(sympy.Symbol(name), 1, 9)) for name in "bw")
+    >>> division = divide(4 * b * w + 2 * b, 2 * b)
+    >>> print(division.whole, division.rest, division.divisor, division.factor)
+    2*w + 1 0 1 2*b
+    """
+    factor = common_factor(dividend, divisor)
+    dividend, divisor = _over(dividend, factor), _over(divisor, factor)
+    whole, rest = _divided_terms(dividend, divisor)
+    return Division(whole, rest, divisor, factor)
+
+
+def small_quotient(rest: Polynomial, divisor: Polynomial) -> int | None:
+    """Return `rest // divisor` where it is proved to be 0 or -1, the divisor being positive.
+
+    >>> small_quotient(Polynomial.constant(2), Polynomial.constant(3))
+    0
+    """
+    if nonnegative(rest) and nonnegative(divisor - rest - 1):
+        return 0
+    if nonnegative(-rest - 1) and nonnegative(divisor + rest):
+        return -1
+    return None
+
+
+def common_factor(left: Polynomial, right: Polynomial) -> Polynomial:
+    """Return the largest product of an integer and positive atoms that divides every term of both.
+
+    >>> import sympy
+    >>> from fxcost.expr.polynomial import Atom
+    >>> x = Polynomial.of_atom(Atom.variable(sympy.Symbol("x"), 1, 9))
+    >>> print(common_factor(6 * x**2 + 9 * x, 3 * x))
+    3*x
+    """
+    terms = [*left.terms, *right.terms]
+    content = math.gcd(*left.terms.values(), *right.terms.values())
+    if not terms:
+        return Polynomial.constant(1)
+    shared = dict(terms[0])
+    for monomial in terms[1:]:
+        exponents = dict(monomial)
+        shared = {atom: min(exponent, exponents.get(atom, 0)) for atom, exponent in shared.items()}
+    positive: Monomial = tuple(
+        (atom, exponent) for atom, exponent in shared.items() if exponent and (atom.low or 0) > 0
+    )
+    return Polynomial({positive: content})
+
+
+def _over(dividend: Polynomial, factor: Polynomial) -> Polynomial:
+    """Divide every term by a single term that divides it."""
+    return _divided_terms(dividend, factor)[0]
+
+
+def _divided_terms(dividend: Polynomial, divisor: Polynomial) -> tuple[Polynomial, Polynomial]:
+    """Return the quotient of the terms that a single-term divisor divides, and the other terms."""
+    if len(divisor.terms) != 1:
+        return Polynomial(), dividend
+    ((below, scale),) = divisor.terms.items()
+    whole: dict[Monomial, int] = {}
+    rest: dict[Monomial, int] = {}
+    for monomial, coefficient in dividend.terms.items():
+        quotient = over(monomial, below)
+        if quotient is None:
+            rest[monomial] = coefficient
+            continue
+        multiple, remainder = divmod(coefficient, scale)
+        whole[quotient] = multiple
+        if remainder:
+            rest[monomial] = remainder
+    return Polynomial(whole), Polynomial(rest)
+
+
+def positive(polynomial: Polynomial) -> bool:
+    """Say whether the value is proved to be above 0."""
+    low = interval(polynomial)[0]
+    return low is not None and low > 0
