@@ -9,7 +9,17 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fxcost.compilation import Cost as Cost
+    from fxcost.compilation import cost as cost
     from fxcost.factory import model as model
+    from fxcost.solve import Limit as Limit
+    from fxcost.solve import Proved as Proved
+    from fxcost.solve import Refuted as Refuted
+    from fxcost.solve import Unknown as Unknown
+    from fxcost.solve import find as find
+    from fxcost.solve import maximize as maximize
+    from fxcost.solve import minimize as minimize
+    from fxcost.solve import prove as prove
     from fxcost.space import Bool as Bool
     from fxcost.space import Choice as Choice
     from fxcost.space import Config as Config
@@ -21,6 +31,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "fxcost.space": ("Int", "Float", "Choice", "Bool", "Space", "Config"),
     "fxcost.factory": ("model",),
+    "fxcost.compilation": ("Cost", "cost"),
+    "fxcost.solve": ("Limit", "Proved", "Refuted", "Unknown", "find", "maximize", "minimize", "prove"),
     "fxcost.trace": ("Training",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

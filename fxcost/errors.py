@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class FxcostError(Exception):
     """Root of the tree: catch this to catch everything fxcost raises on purpose."""
@@ -36,10 +38,15 @@ class UnknownDeviceError(FxcostError, LookupError):
 
 
 class FactoryError(FxcostError, RuntimeError):
-    """The user's factory, example, model or loss raised while it was traced."""
+    """The user's factory, example, model or loss raised while it was traced.
+
+    `questions` are those it had asked before: where their answers are the same, it raises again.
+    """
+
+    questions: tuple[Any, ...] = ()
 
 
-class DataDependentError(FactoryError):
+class DataDependentError(FxcostError, RuntimeError):
     """Model code asked for the value of a tensor's element, which no shape decides."""
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from fxcost.trace.hints import generic_hint
 from fxcost.trace.recipe import LossFunction, Training
 from fxcost.trace.tracing import Subject, trace
 
-__all__ = ["LossFunction", "Subject", "Training", "trace"]
+__all__ = ["LossFunction", "Subject", "Training", "generic_hint", "trace"]

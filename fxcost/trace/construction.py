@@ -1,7 +1,7 @@
 """What is patched while a factory runs, where and why; always taken out again.
 
 Three groups: fixed places in libraries (`PATCHES`), initialisers (their values cost nothing), and the
-globals of model modules and of torch.nn, which get symbolic twins of Python's number functions.
+globals of model modules, torch.nn's among them, which get symbolic twins of Python's number functions.
 """
 
 from __future__ import annotations
@@ -84,12 +84,6 @@ PATCHES: tuple[Patch, ...] = (
     ),
     Patch(
         "torch.nn.modules.rnn",
-        "int",
-        "isinstance(hidden_size, int) refuses a SymInt",
-        lambda original: twins.int_twin,
-    ),
-    Patch(
-        "torch.nn.modules.rnn",
         "_VF",
         "a fake tensor unrolls LSTM and GRU into other operators than the CPU runs",
         recurrent.Kernels,
@@ -154,21 +148,15 @@ def symbolic_construction() -> Iterator[None]:
                 )
         for name in INITIALISERS:
             stack.enter_context(patch.object(nn.init, name, keep))
-        for module in model_modules():
+        for module in (*model_modules(), *_torch_nn_modules()):
             stack.enter_context(patch.dict(module.__dict__, _replacements(module)))
-        for module in _torch_nn_modules():
-            stack.enter_context(patch.dict(module.__dict__, _named_twins(module)))
         yield
 
 
 def _torch_nn_modules() -> list[ModuleType]:
-    return [module for name, module in list(sys.modules.items()) if name.startswith("torch.nn.")]
-
-
-def _named_twins(module: ModuleType) -> dict[str, Any]:
-    """Return the globals of a module that have a twin: `math`, `numbers`, and what it imported from them."""
-    globals_ = vars(module).items()
-    return {name: TWIN_OF[id(value)] for name, value in globals_ if id(value) in TWIN_OF}
+    """Return torch's own model code: `nn.LSTM` refuses a SymInt, attention takes `math.sqrt` of one."""
+    places = ("torch.nn.modules.", "torch.nn.functional")
+    return [module for name, module in list(sys.modules.items()) if name.startswith(places)]
 
 
 def _replacements(module: ModuleType) -> dict[str, Any]:
@@ -176,4 +164,5 @@ def _replacements(module: ModuleType) -> dict[str, Any]:
     globals_ = vars(module)
     builtins = {name: twin for name, twin in twins.BUILTIN_TWINS.items() if name not in globals_}
     initialisers = {name: keep for name in INITIALISERS & globals_.keys() if callable(globals_[name])}
-    return builtins | initialisers | _named_twins(module)
+    twins_by_value = {name: TWIN_OF[id(value)] for name, value in globals_.items() if id(value) in TWIN_OF}
+    return builtins | initialisers | twins_by_value

@@ -51,17 +51,23 @@ class KnownValues:
         """Let a storage's key be used again."""
         self.unknown_storages.discard(storage_key)
 
+    def result(
+        self, func: torch._ops.OpOverload, args: Any, kwargs: Any
+    ) -> tuple[Any, frozenset[sympy.Symbol]] | None:
+        """Return an operator's real result and what it depends on, where all that it reads is known."""
+        values, symbols = self._real_arguments(func, args, kwargs)
+        real = UNDECIDED if values is None else self._compute(func, *values)
+        return None if real is UNDECIDED else (real, symbols)
+
     def propagate(self, func: torch._ops.OpOverload, args: Any, kwargs: Any, result: Any) -> None:
         """Compute an operator's result for real where all that it reads is known."""
-        values, symbols = self._real_arguments(func, args, kwargs)
         outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, FakeTensor)]
-        if values is None or any(_numel(output) > LARGEST for output in outputs):
+        small = all(_numel(output) <= LARGEST for output in outputs)
+        known = self.result(func, args, kwargs) if small else None
+        if known is None:
             self._forget_written(func, args, kwargs)
             return
-        real = self._compute(func, *values)
-        if real is UNDECIDED:
-            self._forget_written(func, args, kwargs)
-            return
+        real, symbols = known
         reals = [leaf for leaf in tree_leaves(real) if isinstance(leaf, torch.Tensor)]
         for output, value in zip(outputs, reals, strict=True):
             output.__dict__[ATTRIBUTE] = (value, symbols)

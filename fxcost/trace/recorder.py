@@ -18,11 +18,12 @@ from torch._subclasses.fake_tensor import (
     UnsupportedOperatorException,
 )
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 
 from fxcost.errors import DataDependentError, UnknownOperatorError
 from fxcost.program import Event, Phase, Question, QuestionKind, Size, Source, TensorMeta
-from fxcost.trace import kernels
+
+from fxcost.trace.kernels import kernel_of
 from fxcost.trace.known import KnownValues
 from fxcost.trace.questions import user_source
 from fxcost.trace.symbols import SYMBOLIC, HyperparameterEnv
@@ -75,17 +76,22 @@ class Recorder(TorchDispatchMode):
         return result
 
     def _run(self, func: Any, args: Any, kwargs: Any) -> Any:
-        rule: Callable[..., Any] | None = kernels.RULES.get(func)
+        rule = kernel_of(func)
         try:
             if rule is None:
                 return func(*args, **kwargs)
             with self.fake_mode:
                 return rule(*args, **kwargs)
-        except (DataDependentOutputException, DynamicOutputShapeException) as error:
-            raise DataDependentError(
-                f"{user_source()}: the size of {func}'s result depends on the tensor's data; "
-                "rewrite it with a shape that sizes decide"
-            ) from error
+        except (DataDependentOutputException, DynamicOutputShapeException, DataDependentError) as error:
+            known = self.known.result(func, args, kwargs)
+            if known is None:
+                raise DataDependentError(
+                    f"{user_source()}: the size of {func}'s result depends on the tensor's data; "
+                    "rewrite it with a shape that sizes decide"
+                ) from error
+            values, symbols = known
+            self._pin(symbols)
+            return tree_map_only(torch.Tensor, self._static_fake, values)
         except UnsupportedOperatorException as error:
             raise UnknownOperatorError(
                 f"{user_source()}: {func} cannot be traced: it has no fake kernel; "
@@ -104,10 +110,17 @@ class Recorder(TorchDispatchMode):
         if symbols and isinstance(value, bool):
             question = Question(sympy.true, QuestionKind.DATA, user_source())
             self.env.questions.setdefault((question.source, value), question)
-        elif symbols:
-            for symbol in symbols:
-                self.env.assume(sympy.Eq(symbol, self.env.hints[symbol], evaluate=False))
+        else:
+            self._pin(symbols)
         return value
+
+    def _pin(self, symbols: frozenset[sympy.Symbol]) -> None:
+        """Keep that hyperparameters have their hints' values: a known value that depends on them was used."""
+        for symbol in sorted(symbols, key=str):
+            self.env.assume(sympy.Eq(symbol, self.env.hints[symbol], evaluate=False))
+
+    def _static_fake(self, value: torch.Tensor) -> torch.Tensor:
+        return self.fake_mode.from_tensor(value, static_shapes=True)
 
     def _record(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         module, source = self._place()

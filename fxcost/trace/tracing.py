@@ -94,7 +94,7 @@ class _Run:
     def program(self) -> Program:
         """Run everything and return what was recorded."""
         with _without_garbage_collection(), self._modes():
-            with _user_code(self.hint):
+            with self._user_code():
                 model, batch = self._construct()
                 loss_of = self.subject.loss or sum_of_output
                 args, kwargs = _inputs(batch)
@@ -118,6 +118,18 @@ class _Run:
         ):
             yield
 
+    @contextlib.contextmanager
+    def _user_code(self) -> Iterator[None]:
+        """Re-raise what user code raises as a FactoryError that names the line and the configuration."""
+        try:
+            yield
+        except FxcostError:
+            raise
+        except Exception as error:
+            failure = FactoryError(f"{_line_of(error)}: {type(error).__name__}: {error} (at {self.hint})")
+            failure.questions = tuple(self.env.questions.values())
+            raise failure from error
+
     def _construct(self) -> tuple[nn.Module, Any]:
         subject, recorder = self.subject, self.recorder
         model = subject.factory(**{name: self.values[name] for name in subject.factory_names})
@@ -132,13 +144,14 @@ class _Run:
             recorder.see(buffer, "buffer", "", None)
         for tensor in _tensors(batch):
             recorder.see(tensor, "batch", "", None)
-            recorder.known.forget(tensor)
+            if tensor.is_floating_point() or tensor.is_complex():
+                recorder.known.forget(tensor)  # the example's tokens and masks are typical, its floats are not
         return model, batch
 
     def _infer(self, model: nn.Module, batch: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Program:
         model.eval()
         alive = self._start(Phase.FORWARD)
-        with torch.no_grad(), _user_code(self.hint):
+        with torch.no_grad(), self._user_code():
             model(*args, **kwargs)
         return self._finish(model, batch, alive, saved=(), gradients=(), state=())
 
@@ -153,7 +166,7 @@ class _Run:
     ) -> Program:
         optimizer = self._optimizer_with_state(model, training)
         alive = self._start(Phase.FORWARD)
-        with _user_code(self.hint):
+        with self._user_code():
             loss = loss_of(model(*args, **kwargs))
             saved = self._kept_by_autograd(alive, loss)
             self.recorder.phase = Phase.BACKWARD
@@ -175,7 +188,7 @@ class _Run:
         for parameter in model.parameters():
             if parameter.requires_grad:
                 parameter.grad = torch.empty_like(parameter)
-        with _user_code(self.hint):
+        with self._user_code():
             optimizer.step()
             optimizer.zero_grad()
         return optimizer
@@ -270,18 +283,6 @@ def _without_garbage_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-@contextlib.contextmanager
-def _user_code(hint: Config) -> Iterator[None]:
-    """Re-raise what user code raises as a FactoryError that names the line and the configuration."""
-    try:
-        yield
-    except FxcostError:
-        raise
-    except Exception as error:
-        place = _line_of(error)
-        raise FactoryError(f"{place}: {type(error).__name__}: {error} (at {hint})") from error
 
 
 def _line_of(error: BaseException) -> Source | str:

@@ -1,0 +1,124 @@
+"""`fc.cost`: a decorated factory becomes its costs."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from fxcost.costs import DEFINITIONS, Region, Regions
+from fxcost.errors import DeclarationError, UnknownDeviceError
+from fxcost.expr import conditions
+from fxcost.factory import ModelFactory
+from fxcost.quantity import Quantity
+from fxcost.space import Space
+from fxcost.trace import Subject, Training, generic_hint, trace
+
+ATTEMPTS = 16
+
+
+class Cost:
+    """The costs of a factory under one recipe, over the whole of its space.
+
+    Attributes:
+        factory: The decorated factory.
+        training: The recipe, None for one inference under `no_grad`.
+        regions: The paths of the factory traced so far.
+        parameters, trainable_parameters, buffers, weight_bytes, flops, pointwise_flops, traffic, bytes_read,
+            bytes_written, activations, peak_memory: The quantities; each says what it `counts`.
+    """
+
+    parameters: Quantity
+    trainable_parameters: Quantity
+    buffers: Quantity
+    weight_bytes: Quantity
+    flops: Quantity
+    pointwise_flops: Quantity
+    traffic: Quantity
+    bytes_read: Quantity
+    bytes_written: Quantity
+    activations: Quantity
+    peak_memory: Quantity
+
+    def __init__(self, factory: ModelFactory, training: Training | None, regions: Regions) -> None:
+        self.factory = factory
+        self.training = training
+        self.regions = regions
+        self.quantities = {
+            definition.name: Quantity(definition, regions) for definition in DEFINITIONS
+        }
+        self.__dict__.update(self.quantities)
+
+    @property
+    def space(self) -> Space:
+        """The hyperparameters' space."""
+        return self.regions.space
+
+    @cached_property
+    def first(self) -> Region:
+        """The region that was traced first; formulas are printed for it."""
+        return self.regions.first()
+
+    @property
+    def conditions(self) -> list[str]:
+        """What must hold in the first region, in Python's syntax with the line that asked.
+
+        What the space implies is left out.
+        """
+        return [
+            f"{conditions.readable(question.condition)}  [{question.kind}, {question.source}]"
+            for question in self.first.questions
+        ]
+
+    def __str__(self) -> str:
+        lines = [f"{name} = {quantity}" for name, quantity in self.quantities.items()]
+        return "\n".join([*lines, *(f"where {condition}" for condition in self.conditions)])
+
+    def __repr__(self) -> str:
+        use = "inference" if self.training is None else "a training step"
+        return f"<cost of {use} of {self.factory!r}>"
+
+
+def cost(factory: ModelFactory, *, training: Training | None = None, device: str = "cpu") -> Cost:
+    """Trace a decorated factory and return its costs in closed form.
+
+    Args:
+        factory: Decorated with `@fc.model`.
+        training: The recipe of a training step; the second of two identical steps is what is counted. None is
+            `model.eval()(batch)` under `no_grad`.
+        device: Whose operator choices are traced; "cpu" is the one there is.
+
+    Raises:
+        DeclarationError: `factory` is not decorated.
+        FactoryError: The factory, its example or its model raised for every configuration tried.
+        DataDependentError: The model asks for a tensor's data.
+        UnknownDeviceError: `device` is not "cpu".
+
+    Example:
+        >>> import torch, fxcost as fc
+        >>> @fc.model(width=fc.Int(8, 64), batch=fc.Int(2, 32), example=lambda batch: torch.zeros(batch, 4))
+        ... def net(width):
+        ...     return torch.nn.Linear(4, width)
+        >>> cost = fc.cost(net)
+        >>> print(cost.parameters)
+        5*width
+        >>> cost.flops(width=10, batch=2)
+        160
+    """
+    if not isinstance(factory, ModelFactory):
+        raise DeclarationError(
+            f"fc.cost({factory!r}): this is not a decorated factory; write @fc.model(...) above its definition"
+        )
+    if device != "cpu":
+        raise UnknownDeviceError(
+            f'fc.cost(device={device!r}): operators are chosen as the CPU chooses them; write device="cpu"'
+        )
+    subject = Subject(
+        factory=factory.__wrapped__,  # type: ignore[attr-defined]
+        factory_names=factory.factory_names,
+        example=factory.example,
+        example_names=factory.example_names,
+        loss=factory.loss,
+        training=training,
+    )
+    regions = Regions(factory.space, lambda config: trace(subject, regions.domain, config))
+    regions.open(generic_hint(factory.space, ATTEMPTS))
+    return Cost(factory, training, regions)

@@ -1,0 +1,44 @@
+"""A program's sizes in normal form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from fxcost import ops
+from fxcost.expr import Normaliser, Polynomial
+from fxcost.program import Phase, Program, TensorMeta
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Normalises a program's shapes and storages, each distinct expression once."""
+
+    program: Program
+    normaliser: Normaliser
+
+    def nbytes(self, storage: int) -> Polynomial:
+        """Return a storage's size in bytes."""
+        return self.normaliser.polynomial(self.program.storages[storage].nbytes)
+
+    def operators(self) -> Iterator[torch.fx.Node]:
+        """Yield the ATen calls of the measured run, in order."""
+        return (node for node in self.program.operators() if node.meta["phase"] is not Phase.CONSTRUCT)
+
+    def call(self, node: torch.fx.Node) -> ops.Call:
+        """Return an ATen call with its shapes in normal form."""
+        args, kwargs, result = self.program.call(node)
+        return ops.Call(node.target, self._normal(args), self._normal(kwargs), self._normal(result))
+
+    def _normal(self, value: Any) -> Any:
+        if isinstance(value, TensorMeta):
+            shape = tuple(map(self.normaliser.polynomial, value.shape))
+            return TensorMeta(shape, value.dtype, value.storage)
+        if isinstance(value, (list, tuple)):
+            return tuple(map(self._normal, value))
+        if isinstance(value, dict):
+            return {name: self._normal(entry) for name, entry in value.items()}
+        return value

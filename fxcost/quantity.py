@@ -1,0 +1,177 @@
+"""A named quantity of a model, in closed form over all settings of its hyperparameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sympy
+
+from fxcost import units
+from fxcost.costs import (
+    Contribution,
+    Definition,
+    Region,
+    Regions,
+    Sizes,
+    alive_at_peak,
+    alive_rows,
+    grouped,
+    largest,
+    total,
+)
+from fxcost.errors import ConfigError, InvalidConfigError
+from fxcost.expr import Expression, evaluate_arrays, prune
+from fxcost.solve import Limit, limits
+
+
+class Quantity:
+    """A cost: called with every hyperparameter by name, it is an exact int.
+
+    Where a configuration lies outside the paths traced so far, the factory is traced there first.
+    """
+
+    def __init__(self, definition: Definition, regions: Regions) -> None:
+        self.definition = definition
+        self.regions = regions
+        self._expressions: dict[int, Expression] = {}
+
+    @property
+    def name(self) -> str:
+        """What it is called, as in `cost.peak_memory`."""
+        return self.definition.name
+
+    @property
+    def unit(self) -> units.Unit:
+        """The unit of its values."""
+        return self.definition.unit
+
+    @property
+    def counts(self) -> str:
+        """What is counted, in a sentence."""
+        return self.definition.counts
+
+    def expression(self, region: Region) -> Expression:
+        """Return the closed form within a region that the factory does not refuse."""
+        known = self._expressions.get(id(region))
+        if known is None:
+            known = self._expressions[id(region)] = self._built(_sizes(region))
+        return known
+
+    def _built(self, sizes: Sizes) -> Expression:
+        if self.definition.contributions is None:
+            return prune(alive_rows(sizes), self.regions.domain).expression
+        return Expression.of(total(self.definition.contributions(sizes)), self.name)
+
+    def __call__(self, **config: Any) -> int:
+        """Return the exact value at a configuration.
+
+        Raises:
+            ConfigError: A hyperparameter is missing, unknown or outside the space.
+            InvalidConfigError: The factory itself refuses the configuration.
+        """
+        region, values = self._located(config)
+        return self.expression(region).evaluate(values)
+
+    def many(self, **arrays: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Return exact values over arrays of hyperparameters that broadcast against each other.
+
+        Values are int64, or Python ints where int64 could overflow.
+
+        Raises:
+            ConfigError: A hyperparameter is missing, unknown or outside the space.
+            InvalidConfigError: The factory refuses one of the configurations.
+        """
+        names = self.regions.space.names
+        if set(arrays) != set(names):
+            raise ConfigError(f"{self.name}.many takes {', '.join(names)}; got {', '.join(arrays)}")
+        broadcast = dict(zip(arrays, np.broadcast_arrays(*arrays.values()), strict=True))
+        shape = next(iter(broadcast.values())).shape
+        flat = {name: np.ravel(array) for name, array in broadcast.items()}
+        left = np.ones(next(iter(flat.values())).shape, dtype=bool)
+        parts: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = []
+        while left.any():
+            first = int(np.argmax(left))
+            region, _ = self._located({name: flat[name][first].item() for name in names})
+            inside = left & self._mask(region, flat)
+            parts.append((inside, self.expression(region).evaluate_many(_chosen(flat, inside))))
+            left &= ~inside
+        exact = any(values.dtype == object for _, values in parts)
+        result = np.empty(left.shape, dtype=object if exact else np.int64)
+        for inside, values in parts:
+            result[inside] = values
+        return result.reshape(shape)
+
+    def _mask(self, region: Region, flat: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.bool_]:
+        mask = np.ones(next(iter(flat.values())).shape, dtype=bool)
+        for condition in region.conditions:
+            mask &= np.asarray(evaluate_arrays(condition, flat), dtype=bool)
+        return mask
+
+    def _located(self, config: Mapping[str, Any]) -> tuple[Region, Mapping[str, Any]]:
+        checked = self.regions.space.config(**config)
+        region = self.regions.at(checked)
+        if region.refusal is not None:
+            raise InvalidConfigError(f"{checked}: the factory refuses it: {region.refusal}")
+        return region, self.regions.domain.encode(checked)
+
+    def by(self, key: str, **config: Any) -> dict[str, int]:
+        """Return the value at a configuration split by module, operator, phase or source line.
+
+        The peak's parts are the storages alive at the worst moment; their "phase" is what they hold.
+        """
+        region, values = self._located(config)
+        parts = grouped(self._contributions(region, values), key)
+        return {name: part.evaluate(values) for name, part in parts.items()}
+
+    def terms(self, count: int = 5, **config: Any) -> list[tuple[Contribution, int]]:
+        """Return the places that add most at a configuration, largest first."""
+        region, values = self._located(config)
+        return largest(self._contributions(region, values), values, count)
+
+    def binding(self, **config: Any) -> str:
+        """Return which row of a maximum is the largest at a configuration: for the peak, the program point."""
+        region, values = self._located(config)
+        return self.expression(region).binding(values).label
+
+    def _contributions(self, region: Region, values: Mapping[str, Any]) -> list[Contribution]:
+        if self.definition.contributions is None:
+            return alive_at_peak(_sizes(region), values)
+        return self.definition.contributions(_sizes(region))
+
+    def sympy(self) -> sympy.Expr:
+        """Return the closed form in the first region traced."""
+        return self.expression(self.regions.first()).sympy()
+
+    def __str__(self) -> str:
+        return str(self.expression(self.regions.first()))
+
+    def __repr__(self) -> str:
+        return f"{self.name} [{self.unit.symbol}] = {self}"
+
+    def _repr_latex_(self) -> str:
+        return f"${self.expression(self.regions.first()).latex()}$"
+
+    def __le__(self, bound: object) -> Limit:
+        return limits.at_most(self, bound)
+
+    def __lt__(self, bound: object) -> Limit:
+        return limits.less_than(self, bound)
+
+    def __ge__(self, bound: object) -> Limit:
+        return limits.at_least(self, bound)
+
+    def __gt__(self, bound: object) -> Limit:
+        return limits.more_than(self, bound)
+
+
+def _sizes(region: Region) -> Sizes:
+    if region.sizes is None:
+        raise InvalidConfigError(f"the factory refuses these settings: {region.refusal}")
+    return region.sizes
+
+
+def _chosen(flat: Mapping[str, npt.NDArray[Any]], inside: npt.NDArray[np.bool_]) -> dict[str, npt.NDArray[Any]]:
+    return {name: array[inside] for name, array in flat.items()}
