@@ -24,6 +24,23 @@ class Unit(enum.StrEnum):
     JOULES = "joules"
     DOLLARS = "dollars"
 
+    @property
+    def symbol(self) -> str:
+        """How one of it is written behind a number or a name."""
+        return _SYMBOLS[self]
+
+
+_SYMBOLS: Mapping[Unit, str] = MappingProxyType(
+    {
+        Unit.BYTES: "B",
+        Unit.FLOP: "FLOP",
+        Unit.COUNT: "count",
+        Unit.SECONDS: "s",
+        Unit.JOULES: "J",
+        Unit.DOLLARS: "$",
+    }
+)
+
 
 def _powers(base: int, prefixes: str, ending: str) -> dict[str, Fraction]:
     return {prefix + ending: Fraction(base ** (power + 1)) for power, prefix in enumerate(prefixes)}
@@ -166,9 +183,7 @@ def _digits_of_cents(amount: Fraction) -> int:
 
 def _parse_number(value: object, unit: Unit) -> Fraction:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise UnitError(
-            f"{value!r} is no quantity of {unit}: write a number or text such as {_example(unit)}"
-        )
+        raise UnitError(f"{value!r} is no quantity of {unit}: write, for example, {_example(unit)}")
     if not isinstance(value, numbers.Rational) and not math.isfinite(value):
         raise UnitError(f"{value!r} is not a finite number of {unit}: write, for example, {_example(unit)}")
     if value < 0:

@@ -133,6 +133,11 @@ def test_a_quantity_prints_for_a_reader(value: float, unit: Unit, text: str) -> 
     assert units.format(value, unit) == text
 
 
+def test_a_unit_has_a_symbol_that_is_read_back() -> None:
+    assert [unit.symbol for unit in Unit] == ["B", "FLOP", "count", "s", "J", "$"]
+    assert all(units.parse(f"1 {unit.symbol}", unit) == 1 for unit in Unit if unit is not Unit.COUNT)
+
+
 @given(value=st.integers(0, 10**24), unit=st.sampled_from(Unit))
 def test_what_is_printed_reads_back_within_its_digits(value: int, unit: Unit) -> None:
     read = units.parse(units.format(value, unit), unit)
