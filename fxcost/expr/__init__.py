@@ -6,6 +6,7 @@ from fxcost.expr.domain import Axis, Domain
 from fxcost.expr.evaluate import evaluate, evaluate_arrays
 from fxcost.expr.expression import Expression, Row
 from fxcost.expr.functions import FloatAdd, FloatMul, FloatNeg, FloatSub, Log
+from fxcost.expr.lowering import Lowering
 from fxcost.expr.normal import Normaliser
 from fxcost.expr.polynomial import Atom, Polynomial
 
@@ -19,6 +20,7 @@ __all__ = [
     "FloatNeg",
     "FloatSub",
     "Log",
+    "Lowering",
     "Normaliser",
     "Polynomial",
     "Row",

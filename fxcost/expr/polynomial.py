@@ -90,7 +90,9 @@ class Polynomial:
     __slots__ = ("_hash", "_sympy", "_terms")
 
     def __init__(self, terms: Mapping[Monomial, int] = MappingProxyType({})) -> None:
-        self._terms = {monomial: coefficient for monomial, coefficient in terms.items() if coefficient}
+        self._terms = dict(terms)
+        for monomial in [monomial for monomial, coefficient in terms.items() if not coefficient]:
+            del self._terms[monomial]
         self._hash: int | None = None
         self._sympy: sympy.Expr | None = None
 
@@ -262,33 +264,23 @@ def over(dividend: Monomial, divisor: Monomial) -> Monomial | None:
 
 def _reduced(terms: dict[Monomial, int], changed: Iterable[Monomial] | None = None) -> Polynomial:
     """Return a polynomial in which no atom's quotient still applies to the changed terms."""
-    pending = [
-        monomial
-        for monomial in (terms if changed is None else changed)
-        if any(atom.quotient is not None for atom, _ in monomial)
-    ]
-    result = Polynomial(terms)
-    for monomial in pending:
+    replacements: list[Polynomial] = []
+    for monomial in terms if changed is None else changed:
         replacement = _replacement(monomial, terms[monomial])
         if replacement is not None:
-            rest = Polynomial({monomial: -terms[monomial]})
-            result = Polynomial(_merged(result._terms, rest._terms)) + replacement
-    return result
-
-
-def _merged(left: Mapping[Monomial, int], right: Mapping[Monomial, int]) -> dict[Monomial, int]:
-    total = dict(left)
-    for monomial, coefficient in right.items():
-        total[monomial] = total.get(monomial, 0) + coefficient
-    return total
+            replacements.append(replacement)
+            terms = {**terms, monomial: 0}
+    return sum(replacements, start=Polynomial(terms))
 
 
 def _replacement(monomial: Monomial, coefficient: int) -> Polynomial | None:
     """Return a term with an atom's multiples written without it, None where no quotient applies."""
     for atom, _ in monomial:
         quotient = atom.quotient
-        rest = over(monomial, times(quotient.monomial, ((atom, 1),))) if quotient else None
-        if quotient is None or rest is None:
+        if quotient is None:
+            continue
+        rest = over(monomial, times(quotient.monomial, ((atom, 1),)))
+        if rest is None:
             continue
         multiple, remainder = divmod(coefficient, quotient.coefficient)
         if multiple:

@@ -36,7 +36,7 @@ def python(expression: sympy.Basic, order: str | None = None) -> str:
     return str(_Python({"order": order}).doprint(expression))
 
 
-def latex(expression: sympy.Basic) -> str:
+def latex(expression: sympy.Basic, order: str | None = None) -> str:
     r"""Return an expression as LaTeX.
 
     >>> from torch.utils._sympy.functions import FloorDiv
@@ -44,7 +44,7 @@ def latex(expression: sympy.Basic) -> str:
     >>> print(latex(2 * FloorDiv(x, y)))
     2 \left\lfloor{\frac{x}{y}}\right\rfloor
     """
-    return str(_Latex({"order": "none"}).doprint(expression))
+    return str(_Latex({"order": order}).doprint(expression))
 
 
 def factored(polynomial: Polynomial) -> sympy.Expr:
@@ -112,15 +112,16 @@ def _sum(terms: list[sympy.Expr]) -> sympy.Expr:
 
 
 def _infix(operator: str) -> Callable[[Any, Any], str]:
-    def printed(printer: Any, expression: Any) -> str:
-        left, right = (printer.parenthesize(argument, PRECEDENCE["Mul"]) for argument in expression.args)
+    def printed(_: Any, expression: Any) -> str:
+        inner = _Python()
+        left, right = (inner.parenthesize(argument, PRECEDENCE["Mul"]) for argument in expression.args)
         return f"{left}{operator}{right}"
 
     return printed
 
 
 def _call(name: str) -> Callable[[Any, Any], str]:
-    return lambda printer, expression: f"{name}({printer.stringify(expression.args, ', ')})"
+    return lambda _, expression: f"{name}({_Python().stringify(expression.args, ', ')})"
 
 
 def _first(printer: Any, expression: Any) -> str:
@@ -206,8 +207,8 @@ class _Python(StrPrinter):  # type: ignore[misc]
         return str(super()._print(expression, **settings))
 
 
-def _latex_floor(printer: Any, expression: Any) -> str:
-    base, divisor = (printer._print(argument) for argument in expression.args)
+def _latex_floor(_: Any, expression: Any) -> str:
+    base, divisor = (latex(argument) for argument in expression.args)
     return rf"\left\lfloor{{\frac{{{base}}}{{{divisor}}}}}\right\rfloor"
 
 

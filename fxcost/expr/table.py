@@ -122,7 +122,6 @@ RULES: Mapping[type, Rule] = MappingProxyType(
         _T.FloatPow: Rule(Kind.FLOAT, exact.float_power),
         _T.Max: _MAX,
         _T.Min: _MIN,
-        _T.Where: Rule(Kind.OF_ARGUMENTS, lambda c, p, q: p if c else q, terms.select, vectorised.select),
         _T.Identity: _IDENTITY,
         _T.IsNonOverlappingAndDenseIndicator: Rule(Kind.INTEGER, _dense, terms.some_integer),
         _T.BitwiseFn_bitwise_and: Rule(Kind.INTEGER, operator.and_, terms.some_integer),
@@ -156,4 +155,4 @@ RULES: Mapping[type, Rule] = MappingProxyType(
         sympy.Not: _boolean(operator.not_, terms.complement, vectorised.complement),
     }
 )
-"""Every function an expression may hold, apart from the lazy ones that `evaluate` knows."""
+"""Every function an expression may hold, apart from the forms in `branches`."""

@@ -232,11 +232,6 @@ def minimum(_: Context, *terms: Term) -> Term:
     return functools.reduce(lambda a, b: z3.If(a <= b, a, b), same_sort(*terms))
 
 
-def select(_: Context, condition: Term, chosen: Term, other: Term) -> Term:
-    """One of two, by a condition."""
-    return z3.If(condition, *same_sort(chosen, other))
-
-
 def identity(_: Context, term: Term) -> Term:
     """The term itself."""
     return term
@@ -257,21 +252,6 @@ greater = _relation(lambda a, b: a > b)
 greater_equal = _relation(lambda a, b: a >= b)
 
 
-def conjunction(_: Context, *terms: Term) -> Term:
-    """All of the conditions."""
-    return z3.And(*terms)
-
-
-def disjunction(_: Context, *terms: Term) -> Term:
-    """Any of the conditions."""
-    return z3.Or(*terms)
-
-
 def complement(_: Context, term: Term) -> Term:
     """The condition's negation."""
     return z3.Not(term)
-
-
-def implication(_: Context, premise: Term, conclusion: Term) -> Term:
-    """The premise does not hold, or the conclusion does."""
-    return z3.Implies(premise, conclusion)

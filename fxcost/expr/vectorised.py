@@ -230,12 +230,6 @@ maximum = _extremum(np.maximum)
 minimum = _extremum(np.minimum)
 
 
-def select(condition: Array, chosen: Array, other: Array) -> Array | Any:
-    """Return `chosen` where the condition holds and `other` elsewhere."""
-    same = condition.dtype == bool and chosen.dtype == other.dtype
-    return np.where(condition, chosen, other) if same else NotImplemented
-
-
 def complement(condition: Array) -> Array | Any:
     """Return where the condition does not hold."""
     return ~condition if condition.dtype == bool else NotImplemented
