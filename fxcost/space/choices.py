@@ -36,7 +36,7 @@ class Choice:
         object.__setattr__(self, "options", tuple(_plain(option) for option in options))
         if not options:
             raise DeclarationError("Choice(): there is no option; write, for example, Choice(4, 8, 16)")
-        if len(options) == 1 and isinstance(options[0], list | set | frozenset | dict | range):
+        if len(options) == 1 and isinstance(options[0], list | set | dict | range):
             inside = ", ".join(spelled(option) for option in options[0])
             raise DeclarationError(f"{self}: the options are arguments; write Choice({inside})")
         for index, option in enumerate(self.options):

@@ -13,7 +13,7 @@ def spelled(value: object) -> str:
     ('int', "'relu'", '8')
     """
     named = isinstance(value, type) or callable(value)
-    return str(getattr(value, "__qualname__", repr(value))) if named else repr(value)
+    return str(getattr(value, "__name__", repr(value))) if named else repr(value)
 
 
 def assignments_text(values: Mapping[str, object]) -> str:
