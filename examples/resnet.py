@@ -27,7 +27,7 @@ def resnet(width: int, classes: int) -> ResNet:
 
 
 def main() -> None:
-    sgd = fc.Training(optimizer=torch.optim.SGD, lr=0.1, momentum=0.9)
+    sgd = fc.Training(optimizer=torch.optim.SGD, options={"lr": 0.1, "momentum": 0.9})
     cost = fc.cost(resnet, training=sgd)
     print("parameters:", cost.parameters)
     print("FLOPs of a training step:", cost.flops)
