@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from fxcost.errors import ConfigError
-from fxcost.expr import Number, Polynomial
+from fxcost.expr import Polynomial
+from fxcost.expr.functions import Number
 from fxcost.program import Source
 
 

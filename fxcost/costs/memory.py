@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from fxcost.costs.contributions import Contribution
 from fxcost.costs.sizes import Sizes
-from fxcost.expr import Number, Polynomial, Row
+from fxcost.expr import Polynomial, Row
+from fxcost.expr.functions import Number
 from fxcost.program import Event
 
 

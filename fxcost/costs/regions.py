@@ -10,7 +10,8 @@ import sympy
 
 from fxcost.costs.sizes import Sizes
 from fxcost.errors import FactoryError
-from fxcost.expr import Domain, Normaliser, Number, conditions, evaluate
+from fxcost.expr import Domain, Normaliser, conditions, evaluate
+from fxcost.expr.functions import Number
 from fxcost.program import Program, Question
 from fxcost.space import Config, Space
 

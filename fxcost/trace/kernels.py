@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from fxcost.trace.recurrent import lstm_workspace
+
 Kernel = Callable[..., Any]
 aten = torch.ops.aten
 
@@ -20,8 +22,30 @@ def nothing(*args: Any, **kwargs: Any) -> None:
     """Stand in for an operator that only writes to tensors that exist: it has no result to size."""
 
 
+def mkldnn_rnn_layer(
+    input_: torch.Tensor,
+    w0: torch.Tensor,
+    w1: torch.Tensor,
+    w2: torch.Tensor,
+    w3: torch.Tensor,
+    hx: torch.Tensor,
+    cx: torch.Tensor,
+    *rest: Any,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
+    """Run an LSTM layer: the fake kernel's workspace is empty, the CPU's is not."""
+    steps, batch, inputs = input_.shape
+    hidden, train = w1.shape[1], rest[-1]
+    output = input_.new_empty((steps, batch, hidden))
+    workspace = None
+    if train:
+        size = lstm_workspace(steps, batch, inputs, hidden, torch.sym_max)
+        workspace = torch.empty(size, dtype=torch.uint8)
+    return output, torch.empty_like(hx), torch.empty_like(cx), workspace
+
+
 RULES: dict[torch._ops.OpOverload, Kernel] = {
     aten.constant_pad_nd.default: constant_pad_nd,
+    aten.mkldnn_rnn_layer.default: mkldnn_rnn_layer,
 }
 
 
