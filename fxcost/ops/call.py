@@ -5,7 +5,8 @@ Sizes are Python ints or any object with +, - and * (a polynomial in the hyperpa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -134,6 +135,34 @@ def elements(value: Any) -> Size:
     for tensor in tensors(value):
         total = total + product(tensor.shape)
     return total
+
+
+@functools.cache
+def per_result_element(operations: int) -> Callable[..., Flops]:
+    """Return the formula of a number of pointwise operations per element of the (first) result.
+
+    >>> per_result_element(2)(TensorMeta((3,), torch.float32, 0))
+    Flops(contraction=0, pointwise=6)
+    """
+
+    def formula(result: TensorMeta | Sequence[TensorMeta]) -> Flops:
+        return Flops(pointwise=operations * elements(next(tensors(result))))
+
+    return formula
+
+
+@functools.cache
+def per_input_element(operations: int) -> Callable[..., Flops]:
+    """Return the formula of a number of pointwise operations per element of the argument `self`.
+
+    >>> per_input_element(2)([TensorMeta((3,), torch.float32, 0), TensorMeta((4,), torch.float32, 1)])
+    Flops(contraction=0, pointwise=14)
+    """
+
+    def formula(self: TensorMeta | Sequence[TensorMeta]) -> Flops:
+        return Flops(pointwise=operations * elements(self))
+
+    return formula
 
 
 def nbytes(value: Any) -> Size:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import torch
 
-from fxcost.ops.call import Flops, Size, Traffic, elements, nbytes
+from fxcost.ops.call import Flops, Size, Traffic, elements, nbytes, per_input_element
 from fxcost.ops.registry import FlopsFormula, registry
 from fxcost.program import TensorMeta
 
@@ -29,13 +29,7 @@ OPERATIONS: Mapping[str, int] = MappingProxyType(
 def loss(target: torch._ops.OpOverload) -> FlopsFormula | None:
     """Classify elementwise losses by `OPERATIONS`."""
     per_element = OPERATIONS.get(target._opname) if target.namespace == "aten" else None
-    if per_element is None:
-        return None
-
-    def formula(self: TensorMeta) -> Flops:
-        return Flops(pointwise=per_element * elements(self))
-
-    return formula
+    return None if per_element is None else per_input_element(per_element)
 
 
 @registry.formula(aten.nll_loss_forward, aten.nll_loss2d_forward)

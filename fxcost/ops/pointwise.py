@@ -13,9 +13,8 @@ from types import MappingProxyType
 
 import torch
 
-from fxcost.ops.call import Flops, elements, tensors
+from fxcost.ops.call import per_input_element, per_result_element
 from fxcost.ops.registry import FlopsFormula, overloads, registry
-from fxcost.program import TensorMeta
 
 aten = torch.ops.aten
 
@@ -23,11 +22,13 @@ OPERATIONS: Mapping[str, int] = MappingProxyType(
     {
         # Selections, sign bits and copies compute nothing.
         "clone": 0, "masked_fill": 0, "where": 0, "nan_to_num": 0, "_conj_physical": 0, "conj_physical": 0,
-        "complex": 0, "fmod": 1, "frexp": 0, "ldexp": 1,
-        # Two or three operations written as one.
+        "complex": 0, "frexp": 0,
+        # One operation, without the tag.
+        "floor_divide": 1,
+        # Several operations written as one.
         "addcmul": 2, "addcdiv": 2, "lerp": 3, "hypot": 4, "logaddexp": 5, "logaddexp2": 5, "xlogy": 2,
-        "special_xlog1py": 2, "special_entr": 3, "rad2deg": 1, "deg2rad": 1, "sinc": 3, "logit": 3,
-        "native_dropout_backward": 2, "_masked_scale": 2, "_add_relu": 2, "polar": 4, "clamp": 2,
+        "special_xlog1py": 2, "special_entr": 3, "sinc": 3, "logit": 3, "native_dropout_backward": 2,
+        "_masked_scale": 2, "_add_relu": 2, "polar": 4, "clamp": 2,
         # Activations.
         "relu": 1, "leaky_relu": 2, "hardtanh": 2, "hardsigmoid": 4, "hardswish": 5, "hardshrink": 2,
         "softshrink": 3, "threshold": 1, "elu": 4, "celu": 4, "silu": 2, "mish": 4, "softplus": 4, "gelu": 5,
@@ -69,13 +70,7 @@ def pointwise(target: torch._ops.OpOverload) -> FlopsFormula | None:
     if target.namespace != "aten":
         return None
     per_element = operations(target._opname)
-    if per_element is None:
-        return None
-
-    def formula(result: TensorMeta) -> Flops:
-        return Flops(pointwise=per_element * elements(next(tensors(result))))
-
-    return formula
+    return None if per_element is None else per_result_element(per_element)
 
 
 @registry.rule
@@ -84,16 +79,7 @@ def foreach(target: torch._ops.OpOverload) -> FlopsFormula | None:
     if target.namespace != "aten" or not target._opname.startswith("_foreach_"):
         return None
     per_element = operations(target._opname.removeprefix("_foreach_"))
-    if per_element is None:
-        return None
-
-    def formula(self: list[TensorMeta]) -> Flops:
-        return Flops(pointwise=per_element * elements(self))
-
-    return formula
+    return None if per_element is None else per_input_element(per_element)
 
 
-@registry.formula(aten.equal)
-def equal(self: TensorMeta) -> Flops:
-    """Count a comparison per element."""
-    return Flops(pointwise=elements(self))
+registry.formula(aten.equal)(per_input_element(1))

@@ -12,9 +12,8 @@ from types import MappingProxyType
 
 import torch
 
-from fxcost.ops.call import Flops, elements
+from fxcost.ops.call import per_input_element
 from fxcost.ops.registry import FlopsFormula, overloads, registry
-from fxcost.program import TensorMeta
 
 aten = torch.ops.aten
 
@@ -55,10 +54,4 @@ def operations(name: str) -> int | None:
 def reduction(target: torch._ops.OpOverload) -> FlopsFormula | None:
     """Classify reductions: a number of operations per element of the input."""
     per_element = operations(target._opname) if target.namespace == "aten" else None
-    if per_element is None:
-        return None
-
-    def formula(self: TensorMeta) -> Flops:
-        return Flops(pointwise=per_element * elements(self))
-
-    return formula
+    return None if per_element is None else per_input_element(per_element)

@@ -8,6 +8,7 @@ A formula is a pure function whose parameters are named after the operator's own
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
@@ -217,8 +218,17 @@ def apply_formula(function: Callable[..., Any], call: Call) -> Any:
     """
     available = call.arguments()
     available["result"] = call.result
-    parameters = inspect.signature(function).parameters
-    return function(**{name: available[name] for name in parameters if name in available})
+    return function(**{name: available[name] for name in parameter_names(function) if name in available})
+
+
+@functools.cache
+def parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of a function's parameters.
+
+    >>> parameter_names(lambda self, mat2: None)
+    ('self', 'mat2')
+    """
+    return tuple(inspect.signature(function).parameters)
 
 
 def schema_traffic(call: Call) -> Traffic:
