@@ -1,4 +1,7 @@
-"""Operators whose fake kernel differs from the CPU's, fails on symbolic sizes, or does needless work."""
+"""Operators whose fake kernel differs from the CPU's, fails on symbolic sizes, or does needless work.
+
+A rule runs under the fake mode and returns what the CPU's kernel does: shapes, strides and bytes of storage.
+"""
 
 from __future__ import annotations
 
@@ -43,9 +46,74 @@ def mkldnn_rnn_layer(
     return output, torch.empty_like(hx), torch.empty_like(cx), workspace
 
 
+def embedding_bag(
+    weight: torch.Tensor,
+    indices: torch.Tensor,
+    offsets: torch.Tensor,
+    scale_grad_by_freq: bool = False,
+    mode: int = 0,
+    sparse: bool = False,
+    per_sample_weights: torch.Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int = -1,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Sum, average or take the maximum of embeddings: the kernel allocates one more index than it returns."""
+    bags = offsets.shape[0] - 1 if include_last_offset else offsets.shape[0]
+    output = weight.new_empty((bags, weight.shape[1]))
+    sums_without_padding = mode == 0 and padding_idx < 0
+    bag_of_index = (
+        offsets.new_empty((0,)) if sums_without_padding else _longer_storage(offsets, indices.shape[0], 1)
+    )
+    bag_size = _longer_storage(offsets, bags, int(include_last_offset))
+    maximum = offsets.new_empty((bags, weight.shape[1]) if mode == 2 else (bags,))
+    return output, bag_of_index, bag_size, maximum
+
+
+def _longer_storage(like: torch.Tensor, length: int, spare: int) -> torch.Tensor:
+    """Return a vector whose storage has room for some elements more."""
+    return like.new_empty((length + spare,)).narrow(0, 0, length)
+
+
+def _reduced_loss(reduction_position: int, loss: torch._ops.OpOverload) -> Kernel:
+    """Return the rule of a loss whose scalar keeps the storage of all the losses it averages."""
+
+    def rule(*args: Any, **kwargs: Any) -> Any:
+        default_mean = 1
+        reduction = kwargs.get("reduction", _positional(args, reduction_position, default_mean))
+        if reduction == 0:
+            return loss(*args, **kwargs)
+        shape = torch.broadcast_shapes(args[0].shape, args[1].shape)
+        return args[0].new_empty(shape).as_strided((), ())
+
+    return rule
+
+
+def _positional(args: tuple[Any, ...], position: int, default: Any) -> Any:
+    return args[position] if len(args) > position else default
+
+
+def col2im(image: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+    """Fold columns into an image: the kernel's storage is as large as the larger of the two."""
+    folded: torch.Tensor = aten.col2im.default(image, *args, **kwargs)
+    room = image.new_empty((torch.sym_max(image.numel(), folded.numel()),))
+    return room.as_strided(folded.shape, folded.stride())
+
+
+def native_layer_norm_backward(grad_out: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+    """Differentiate layer_norm: the CPU's gradients are contiguous, whatever the incoming one is."""
+    return aten.native_layer_norm_backward.default(grad_out.contiguous(), *args, **kwargs)
+
+
 RULES: dict[torch._ops.OpOverload, Kernel] = {
     aten.constant_pad_nd.default: constant_pad_nd,
     aten.mkldnn_rnn_layer.default: mkldnn_rnn_layer,
+    aten._embedding_bag.default: embedding_bag,
+    aten.mse_loss.default: _reduced_loss(2, aten.mse_loss.default),
+    aten.smooth_l1_loss.default: _reduced_loss(2, aten.smooth_l1_loss.default),
+    aten.soft_margin_loss.default: _reduced_loss(2, aten.soft_margin_loss.default),
+    aten.binary_cross_entropy.default: _reduced_loss(3, aten.binary_cross_entropy.default),
+    aten.col2im.default: col2im,
+    aten.native_layer_norm_backward.default: native_layer_norm_backward,
 }
 
 
