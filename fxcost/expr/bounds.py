@@ -29,16 +29,6 @@ def _better(choose: object, left: int | None, right: int | None) -> int | None:
     return (max if choose is max else min)(known) if known else None
 
 
-def nonnegative(polynomial: Polynomial) -> bool:
-    """Say whether the value is proved never to be below 0.
-
-    >>> nonnegative(Polynomial.constant(0)), nonnegative(Polynomial.constant(-1))
-    (True, False)
-    """
-    low = interval(polynomial)[0]
-    return low is not None and low >= 0
-
-
 def shifted(polynomial: Polynomial) -> Polynomial:
     """Return the same values with each bounded atom written as its low end plus a new atom from 0 on.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from fxcost.expr.bounds import interval, nonnegative
 from fxcost.expr.polynomial import Monomial, Polynomial, over
+from fxcost.expr.proofs import Prover
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +39,11 @@ def divide(dividend: Polynomial, divisor: Polynomial) -> Division:
     return Division(whole, rest, divisor, factor)
 
 
-def small_quotient(rest: Polynomial, divisor: Polynomial) -> int | None:
-    """Return `rest // divisor` where it is proved to be 0 or -1, the divisor being positive.
-
-    >>> small_quotient(Polynomial.constant(2), Polynomial.constant(3))
-    0
-    """
-    if nonnegative(rest) and nonnegative(divisor - rest - 1):
-        return 0
-    if nonnegative(-rest - 1) and nonnegative(divisor + rest):
-        return -1
-    return None
+def small_quotient(rest: Polynomial, divisor: Polynomial, prover: Prover) -> int | None:
+    """Return `rest // divisor` where it is proved to be 0 or -1, the divisor being positive."""
+    if prover.nonnegative(rest):
+        return 0 if prover.positive(divisor - rest) else None
+    return -1 if prover.positive(-rest) and prover.nonnegative(divisor + rest) else None
 
 
 def common_factor(left: Polynomial, right: Polynomial) -> Polynomial:
@@ -97,9 +91,3 @@ def _divided_terms(dividend: Polynomial, divisor: Polynomial) -> tuple[Polynomia
         if remainder:
             rest[monomial] = remainder
     return Polynomial(whole), Polynomial(rest)
-
-
-def positive(polynomial: Polynomial) -> bool:
-    """Say whether the value is proved to be above 0."""
-    low = interval(polynomial)[0]
-    return low is not None and low > 0

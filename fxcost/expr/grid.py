@@ -112,7 +112,7 @@ class Grids:
     def __init__(self, domain: Domain, conditions: Iterable[sympy.Basic] = ()) -> None:
         self.domain = domain
         self.conditions = tuple(conditions)
-        self._supports = [frozenset(symbol.name for symbol in each.free_symbols) for each in self.conditions]
+        self.supports = [frozenset(symbol.name for symbol in each.free_symbols) for each in self.conditions]
         self._grids: dict[tuple[str, ...], Grid | None] = {}
 
     def grid(self, names: Iterable[str], limit: int = TABLE_POINTS) -> Grid | None:
@@ -132,7 +132,7 @@ class Grids:
         shape = tuple(len(axis) for axis in axes if axis is not None)
         everywhere = Grid(names, tuple(axis for axis in axes if axis is not None), np.ones(shape, dtype=bool))
         valid = everywhere.valid
-        for condition, support in zip(self.conditions, self._supports, strict=True):
+        for condition, support in zip(self.conditions, self.supports, strict=True):
             if support <= set(names):
                 valid = valid & self._truth(condition, everywhere)
         return Grid(names, everywhere.axes, valid) if valid.any() else None

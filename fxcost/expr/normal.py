@@ -10,11 +10,12 @@ import torch.utils._sympy.functions as torch_functions
 
 from fxcost.expr import functions
 from fxcost.expr.atoms import Atoms
-from fxcost.expr.bounds import interval, nonnegative
-from fxcost.expr.division import divide, positive, small_quotient
+from fxcost.expr.bounds import interval
+from fxcost.expr.division import divide, small_quotient
 from fxcost.expr.domain import Domain
 from fxcost.expr.grid import Grids
 from fxcost.expr.polynomial import Polynomial
+from fxcost.expr.proofs import Prover
 from fxcost.expr.table import RULES, Kind
 
 
@@ -43,6 +44,7 @@ class Normaliser:
         self.conditions = tuple(conditions)
         self.grids = Grids(domain, self.conditions)
         self.atoms = Atoms(self.grids)
+        self.prover = Prover(self.grids)
         self._known: dict[sympy.Basic, Polynomial] = {}
 
     def polynomial(self, expression: sympy.Expr | int) -> Polynomial:
@@ -170,13 +172,13 @@ def _argument(normaliser: Normaliser, expression: sympy.Expr) -> Polynomial:
 
 def _floor_div(normaliser: Normaliser, expression: sympy.Expr) -> Polynomial:
     dividend, divisor = (normaliser.polynomial(argument) for argument in expression.args)
-    if not positive(divisor):
+    if not normaliser.prover.positive(divisor):
         return normaliser._atom(expression)
     division = divide(dividend, divisor)
-    small = small_quotient(division.rest, division.divisor)
+    small = small_quotient(division.rest, division.divisor, normaliser.prover)
     if small is not None:
         return division.whole + small
-    (low, high), smallest = interval(division.rest), interval(division.divisor)[0] or 1
+    (low, high), smallest = interval(division.rest), max(1, interval(division.divisor)[0] or 1)
     quotient = torch_functions.FloorDiv(division.rest.sympy(), division.divisor.sympy(), evaluate=False)
     bounds = _floor(low, smallest), None if high is None else max(0, high) // smallest
     return division.whole + normaliser.atoms.of(quotient, *bounds)
@@ -188,10 +190,10 @@ def _floor(low: int | None, smallest_divisor: int) -> int | None:
 
 def _mod(normaliser: Normaliser, expression: sympy.Expr) -> Polynomial:
     dividend, divisor = (normaliser.polynomial(argument) for argument in expression.args)
-    if not positive(divisor):
+    if not normaliser.prover.positive(divisor):
         return normaliser._atom(expression)
     division = divide(dividend, divisor)
-    small = small_quotient(division.rest, division.divisor)
+    small = small_quotient(division.rest, division.divisor, normaliser.prover)
     if small is not None:
         return division.factor * (division.rest - division.divisor * small)
     remainder = torch_functions.PythonMod(division.rest.sympy(), division.divisor.sympy(), evaluate=False)
@@ -217,7 +219,7 @@ def _extremum(
     kept: list[Polynomial] = []
     for index, mine in enumerate(arguments):
         rivals = kept + arguments[index + 1 :]
-        if not any(nonnegative(lead(other, mine)) for other in rivals):
+        if not any(normaliser.prover.nonnegative(lead(other, mine)) for other in rivals):
             kept.append(mine)
     if len(kept) == 1:
         return kept[0]
