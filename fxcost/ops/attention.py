@@ -4,17 +4,16 @@ Letters: b batch, h query heads (keys and values may have fewer: each is used by
 q and k query and key positions, d and e the widths of a key and a value.
 
 Forward, as in `torch.utils.flop_counter`: scores q·kᵀ and their product with v, 2·b·h·q·k·(d + e).
-Backward: scores again, then four gradient products, 2·b·h·q·k·(3d + 2e). A causal or other mask
-saves nothing in this convention. Softmax counts `SOFTMAX` per score forward and `SOFTMAX_BACKWARD` backward.
+Backward: scores again, then four gradient products, 2·b·h·q·k·(3d + 2e). A causal or other mask saves
+nothing in this convention. Softmax counts `SOFTMAX` per score forward and `SOFTMAX_BACKWARD` backward.
+Scores are never written to memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 
-from fxcost.ops.call import Flops, Size, Traffic, elements, nbytes, product
+from fxcost.ops.call import Flops, Size, elements, product
 from fxcost.ops.registry import registry
 from fxcost.program import TensorMeta
 
@@ -172,18 +171,3 @@ def _transformer_encoder_layer_fwd(
 def _transform_bias_rescale_qkv(qkv: TensorMeta) -> Flops:
     """Count the bias and the scale of every element."""
     return Flops(pointwise=2 * elements(qkv))
-
-
-@registry.traffic_formula(
-    aten._scaled_dot_product_flash_attention_for_cpu,
-    aten._scaled_dot_product_flash_attention,
-)
-def flash_attention_traffic(
-    query: TensorMeta,
-    key: TensorMeta,
-    value: TensorMeta,
-    result: Sequence[TensorMeta],
-    attn_mask: TensorMeta | None = None,
-) -> Traffic:
-    """Count queries, keys, values and a mask read once and the first two results written: no scores."""
-    return Traffic(read=nbytes([query, key, value, attn_mask]), written=nbytes(list(result[:2])))

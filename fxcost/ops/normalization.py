@@ -1,5 +1,5 @@
 # ruff: noqa: A002 - parameters carry the names of ATen's schemas, `input` among them.
-"""Batch, layer, group, instance and RMS normalisation, softmax's relatives excepted (`softmax`).
+"""Batch, layer, group, instance, RMS and weight normalisation.
 
 Counted per element of the input: the mean 1, the variance 3 (subtract, square, sum), the normalised value
 2 (subtract, multiply), weight and bias 1 each. Backward, per element: the normalised value again 2, the

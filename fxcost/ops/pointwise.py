@@ -2,7 +2,8 @@
 
 Rule: an operator with the tag counts 1 per element of its result (an elementary function such as exp, erf,
 tanh, sqrt, sigmoid or pow is one operation). Operators that do more, or nothing, and those without the tag
-are in `OPERATIONS`. Scalars of a multiply-add (alpha, value) are not counted.
+are in `OPERATIONS`. Scalars of a multiply-add (alpha, value) are not counted; integers, booleans and complex
+numbers count like real ones.
 """
 
 from __future__ import annotations

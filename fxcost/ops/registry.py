@@ -235,7 +235,7 @@ def schema_traffic(call: Call) -> Traffic:
     """Return the traffic that an operator's schema implies.
 
     Every tensor argument is read once, `out=` arguments excepted; every tensor returned and every
-    argument that the schema marks as mutated is written once. Views move nothing.
+    argument that the schema marks as mutated is written once. A tensor passed twice is read twice.
 
     >>> from fxcost.program import TensorMeta
     >>> x = TensorMeta((2, 3), torch.float32, 0)
