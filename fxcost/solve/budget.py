@@ -1,0 +1,80 @@
+"""What one question may spend: seconds, and regions traced on its way."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from fxcost.errors import DeclarationError
+
+Progress: TypeAlias = "Callable[[str], None]"
+
+DEFAULT_SECONDS = 10.0
+"""The time limit of a question that sets none."""
+
+NEW_REGIONS = 16
+"""A question traces at most so many regions that were not known before."""
+
+
+class OutOfBudgetError(Exception):
+    """A search cannot go on; the message says why. Every question turns it into an `Unknown`."""
+
+
+@dataclass
+class Budget:
+    """Counts down while a question is answered.
+
+    Args:
+        seconds: The time limit.
+        progress: Is told, in a few words, what happens.
+
+    >>> Budget(5.0).left() <= 5.0
+    True
+    >>> Budget(-1)
+    Traceback (most recent call last):
+    fxcost.errors.DeclarationError: time_limit=-1: write a number of seconds above 0
+    """
+
+    seconds: float = DEFAULT_SECONDS
+    progress: Progress | None = None
+    regions: int = NEW_REGIONS
+    started: float = field(default_factory=time.perf_counter)
+
+    def __post_init__(self) -> None:
+        number: object = self.seconds
+        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < math.inf:
+            raise DeclarationError(f"time_limit={self.seconds!r}: write a number of seconds above 0")
+
+    def spent(self) -> float:
+        """Return the seconds since the question was asked."""
+        return time.perf_counter() - self.started
+
+    def left(self) -> float:
+        """Return the seconds left.
+
+        Raises:
+            OutOfBudgetError: There are none.
+        """
+        left = self.seconds - self.spent()
+        if left <= 0:
+            raise OutOfBudgetError(f"the time limit of {self.seconds:g} s is over")
+        return left
+
+    def take_region(self) -> None:
+        """Count one more region to be traced.
+
+        Raises:
+            OutOfBudgetError: There were enough.
+        """
+        self.left()
+        if self.regions == 0:
+            raise OutOfBudgetError(f"{NEW_REGIONS} regions were traced for this question, and more are there")
+        self.regions -= 1
+
+    def tell(self, message: str) -> None:
+        """Report progress."""
+        if self.progress is not None:
+            self.progress(message)

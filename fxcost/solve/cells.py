@@ -1,0 +1,247 @@
+"""Where a question is asked: a part of the space, path of the factory by path."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+
+import z3
+
+from fxcost.errors import DeclarationError, EmptySpaceError, ExpressionError
+from fxcost.expr import Normaliser
+from fxcost.solve.budget import Budget, OutOfBudgetError
+from fxcost.solve.costs import Cost
+from fxcost.solve.lattice import Lattice, Point
+from fxcost.solve.limits import Comparison, Limit, folded
+from fxcost.solve.quantities import Quantity, Region, Regions
+from fxcost.solve.search import Search
+from fxcost.solve.statements import Statement
+from fxcost.solve.verdicts import Effort
+from fxcost.space.spelling import assignments_text
+
+
+class Ground:
+    """A part of a space, and the paths of the factories through it.
+
+    Args:
+        quantities: What the question is about; all of one space.
+        restriction: As for `Space.restrict`.
+        budget: What may be spent.
+
+    Raises:
+        DeclarationError: The quantities belong to different spaces.
+        EmptySpaceError: The restriction leaves nothing.
+    """
+
+    def __init__(
+        self, quantities: Sequence[Quantity], restriction: Mapping[str, object], budget: Budget
+    ) -> None:
+        self.budget = budget
+        self.regions = list({id(each.regions): each.regions for each in quantities}.values())
+        whole = self.regions[0].space
+        if any(regions.space != whole for regions in self.regions):
+            raise DeclarationError("a question is about one space; these quantities belong to different ones")
+        self.space = whole.restrict(**restriction)
+        self.lattice = Lattice(self.regions[0].domain)
+        self.box = self.lattice.box(self.space)
+        self.normaliser = Normaliser(self.lattice.domain)
+        self.declared = [Statement.of_space(each, self.lattice.domain) for each in self.space.conditions]
+        self._uncovered = [Uncovered(self, regions) for regions in self.regions]
+        self._cells: dict[tuple[int, ...], Cell] = {}
+
+    @property
+    def effort(self) -> Effort:
+        """What was spent so far."""
+        paths = sum(len(regions.known) for regions in self.regions)
+        return Effort(paths, self.budget.spent())
+
+    @property
+    def filtered(self) -> bool:
+        """Whether conditions or the factory exclude settings of the space."""
+        refused = any(region.refusal is not None for each in self.regions for region in each.known)
+        return refused or bool(self.declared)
+
+    def search(self) -> Search:
+        """Return a search among the settings that the space allows."""
+        search = Search(self.lattice, self.box, self.budget, self.normaliser)
+        for statement in self.declared:
+            search.add(search.condition(statement))
+        return search
+
+    def allows(self, point: Point) -> bool:
+        """Tell whether a point lies in the part of the space."""
+        return self.lattice.config(point) in self.space
+
+    def cells(self) -> Iterator[Cell]:
+        """Yield each combination of paths that no factory refuses, tracing until every setting has its own.
+
+        Raises:
+            OutOfBudgetError: Settings are left that no path covers.
+        """
+        seen: set[int] = set()
+        while True:
+            for cell in self.known_cells():
+                if id(cell) not in seen:
+                    yield cell
+                seen.add(id(cell))
+            if not any(uncovered.trace() for uncovered in self._uncovered):
+                return
+
+    def known_cells(self) -> list[Cell]:
+        """Return the combinations of known paths that no factory refuses."""
+        cells = []
+        for regions in itertools.product(*(each.known for each in self.regions)):
+            if any(region.refusal is not None for region in regions):
+                continue
+            key = tuple(map(id, regions))
+            if key not in self._cells:
+                self._cells[key] = Cell(self, regions)
+            cells.append(self._cells[key])
+        return cells
+
+    def covered(self) -> bool:
+        """Tell whether every setting has a known path; False where a second does not tell."""
+        try:
+            return all(uncovered.point(Budget(1.0)) is None for uncovered in self._uncovered)
+        except OutOfBudgetError:
+            return False
+
+    def require_settings(self) -> None:
+        """Make sure that there is a setting to ask about.
+
+        Raises:
+            EmptySpaceError: The conditions or the factory exclude every one.
+        """
+        for cell in self.cells():
+            if any(map(cell.covers, cell.corners())) or cell.search.find() is not None:
+                return
+        refusals = [region.refusal for each in self.regions for region in each.known if region.refusal]
+        why = f"the factory refuses them: {refusals[0]}" if refusals else "its conditions exclude them all"
+        raise EmptySpaceError(f"no setting is left of {self.space}: {why}")
+
+
+class Uncovered:
+    """The settings that no known path of one factory covers."""
+
+    def __init__(self, ground: Ground, regions: Regions) -> None:
+        self.ground = ground
+        self.regions = regions
+        self._seen = 0
+        self._search: Search | None = None
+
+    def trace(self) -> bool:
+        """Trace the factory at one of them; False where there is none.
+
+        Raises:
+            OutOfBudgetError: Nothing more may be traced; the message names one of them.
+        """
+        point = self.point(self.ground.budget)
+        if point is None:
+            return False
+        config = self.ground.lattice.config(point)
+        where = assignments_text(config)
+        try:
+            self.ground.budget.take_region()
+        except OutOfBudgetError as error:
+            raise OutOfBudgetError(f"{error}; not looked at: settings such as {where}") from None
+        self.ground.budget.tell(f"tracing another path, at {where}")
+        region = self.regions.at(config)
+        if not _holds(_statements([region]), self.ground.lattice, point):
+            raise OutOfBudgetError(f"the path traced at {where} does not cover it")
+        return True
+
+    def point(self, budget: Budget) -> Point | None:
+        """Return one of them; None where there is none."""
+        if self._search is None:
+            self._search = self.ground.search()
+        self._search.budget = budget
+        for region in self.regions.known[self._seen :]:
+            literals = [self._search.condition(statement) for statement in _statements([region])]
+            self._search.add(z3.Not(z3.And(*literals)))
+        self._seen = len(self.regions.known)
+        return self._search.find()
+
+
+class Cell:
+    """The settings that take one path through each factory.
+
+    Args:
+        ground: The part of the space.
+        regions: One path for each of the ground's factories.
+    """
+
+    def __init__(self, ground: Ground, regions: Sequence[Region]) -> None:
+        self.ground = ground
+        self.regions = tuple(regions)
+        self.search = ground.search()
+        self._statements = _statements(regions)
+        self._costs: dict[tuple[int, ...], Cost] = {}
+        self._by_factory = {id(each): region for each, region in zip(ground.regions, regions, strict=True)}
+        for statement in self._statements:
+            self.search.add(self.search.condition(statement))
+
+    def covers(self, point: Point) -> bool:
+        """Tell whether a point of the lattice belongs to the cell."""
+        return _holds(self._statements, self.ground.lattice, point) and self.ground.allows(point)
+
+    def value(self, quantity: Quantity, point: Point) -> int:
+        """Return a quantity's exact value at a point of the cell."""
+        values = self.ground.lattice.values(point)
+        return quantity.expression(self._by_factory[id(quantity.regions)]).evaluate(values)
+
+    def cost(self, *sides: Quantity) -> Cost:
+        """Return a quantity, or the difference of two, as a cost."""
+        key = tuple(map(id, sides))
+        if key not in self._costs:
+            expression, *other = (side.expression(self._by_factory[id(side.regions)]) for side in sides)
+            self._costs[key] = Cost(expression, other[0] if other else None, self.ground.lattice)
+        return self._costs[key]
+
+    def literal(self, comparison: Comparison) -> z3.BoolRef:
+        """Return the Boolean of a comparison, for the cell's search."""
+        bound, truth = comparison.at_most
+        literal = self.search.at_most(self.cost(*comparison.sides), bound)
+        return literal if truth else z3.Not(literal)
+
+    def formula(self, limit: Limit) -> z3.BoolRef:
+        """Return a limit as a formula for the cell's search."""
+        return folded(limit, self.literal, z3.And, z3.Or)
+
+    def satisfies(self, limit: Limit, point: Point) -> bool:
+        """Tell whether a point belongs to the cell and a limit holds there, by exact evaluation."""
+        return self.covers(point) and limit.true_of(lambda quantity: self.value(quantity, point))
+
+    def find(self, limit: Limit) -> Point | None:
+        """Return a point of the cell where a limit holds, None where there is none."""
+        for corner in self.corners():
+            if self.satisfies(limit, corner):
+                return corner
+        point = self.search.find(self.search.named(self.formula(limit)))
+        return None if point is None else self.found(point, limit)
+
+    def found(self, point: Point, limit: Limit) -> Point:
+        """Return a point that the search found, having checked it by exact evaluation.
+
+        Raises:
+            ExpressionError: The limit does not hold there: the bounds the search learnt from are wrong.
+        """
+        if not self.satisfies(limit, point):
+            where = self.ground.lattice.config(point)
+            raise ExpressionError(f"{limit} is false at {where}, where the search has it true")
+        return point
+
+    def corners(self) -> Iterator[Point]:
+        """Yield the box's lowest and highest point, and where the paths were traced."""
+        yield self.ground.box.low
+        yield self.ground.box.high
+        for region in self.regions:
+            if region.hint in self.ground.space:
+                yield self.ground.lattice.point(region.hint)
+
+
+def _statements(regions: Sequence[Region]) -> list[Statement]:
+    return [Statement(condition) for region in regions for condition in region.conditions]
+
+
+def _holds(statements: Sequence[Statement], lattice: Lattice, point: Point) -> bool:
+    return all(statement.holds(lattice, point) for statement in statements)

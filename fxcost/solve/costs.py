@@ -1,0 +1,40 @@
+"""Costs to be bounded: an expression, or the difference of two, in one path of a factory."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import z3
+
+from fxcost.expr import Expression, Lowering
+from fxcost.solve.enclosure import Enclosure
+from fxcost.solve.lattice import Lattice
+
+
+class Cost:
+    """The value of an expression, less that of another.
+
+    A difference of two maxima is the largest over the rows of the first of the smallest difference with
+    the rows of the second.
+
+    Args:
+        expression: The value.
+        other: What is taken off; None for nothing.
+        lattice: The settings.
+    """
+
+    def __init__(self, expression: Expression, other: Expression | None, lattice: Lattice) -> None:
+        taken_off = [row.polynomial for row in other.rows] if other else [0]
+        self.rows = [[row.polynomial - less for less in taken_off] for row in expression.rows]
+        self.lattice = lattice
+
+    @cached_property
+    def enclosure(self) -> Enclosure:
+        """Its bounds over boxes."""
+        return Enclosure(self.rows, self.lattice)
+
+    def at_most(self, bound: int, lowering: Lowering) -> z3.BoolRef:
+        """Return `self <= bound` as Z3's arithmetic."""
+        return z3.And(
+            *(z3.Or(*(lowering.integer(polynomial) <= bound for polynomial in row)) for row in self.rows)
+        )

@@ -1,0 +1,196 @@
+"""Bounds of a polynomial's atoms over a box of positions."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+
+from fxcost.errors import ExpressionError
+from fxcost.expr import Atom, evaluate, evaluate_arrays
+from fxcost.expr.vectorised import Array
+from fxcost.solve.lattice import Box, Lattice
+
+Ends: TypeAlias = "tuple[int, int] | None"
+"""Smallest and largest possible value; None where one of them is not known."""
+
+Slope: TypeAlias = "int | None"
+"""1 where a value never falls as a position rises, -1 where it never rises, 0 for both, None for neither."""
+
+LONG = 1 << 20
+"""An atom of more values than this is not tabulated here."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A hyperparameter with integer values."""
+
+    index: int
+    values: Sequence[int]
+
+    @property
+    def support(self) -> frozenset[int]:
+        """The hyperparameter itself."""
+        return frozenset((self.index,))
+
+    @property
+    def low(self) -> int | None:
+        """Its smallest value."""
+        return self.values[0]
+
+    def slope(self, index: int) -> Slope:
+        """Return that it rises with itself only."""
+        return 1 if index == self.index else 0
+
+    @cached_property
+    def column(self) -> Array | None:
+        """All its values; None where they are too many."""
+        return np.array(self.values, dtype=object) if len(self.values) <= LONG else None
+
+    def ends(self, box: Box) -> Ends:
+        """Return its values at the box's corners."""
+        return self.values[int(box.low[self.index])], self.values[int(box.high[self.index])]
+
+
+@dataclass(frozen=True, eq=False)
+class Tabulated:
+    """An atom of a few hyperparameters, as the array of its values."""
+
+    indices: tuple[int, ...]
+    array: Array
+    slopes: tuple[Slope, ...]
+
+    @property
+    def support(self) -> frozenset[int]:
+        """The array's axes."""
+        return frozenset(self.indices)
+
+    @cached_property
+    def low(self) -> int | None:
+        """Its smallest value."""
+        return int(self.array.min())
+
+    def slope(self, index: int) -> Slope:
+        """Return how the array changes along one axis."""
+        return self.slopes[self.indices.index(index)] if index in self.indices else 0
+
+    @cached_property
+    def column(self) -> Array | None:
+        """Its values, where it depends on one hyperparameter."""
+        return self.array.astype(object) if len(self.indices) == 1 else None
+
+    def ends(self, box: Box) -> Ends:
+        """Return the extremes inside the box, at its corners where the slopes allow."""
+        low = [int(box.low[index]) for index in self.indices]
+        high = [int(box.high[index]) for index in self.indices]
+        if None in self.slopes and low != high:
+            part = self.array[tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))]
+            return int(part.min()), int(part.max())
+        falls = [slope is not None and slope < 0 for slope in self.slopes]
+        smallest = tuple(b if falling else a for a, b, falling in zip(low, high, falls, strict=True))
+        largest = tuple(a if falling else b for a, b, falling in zip(low, high, falls, strict=True))
+        return int(self.array[smallest]), int(self.array[largest])
+
+
+@dataclass(frozen=True, eq=False)
+class Opaque:
+    """An atom that can be evaluated at a point, and of which little else is known."""
+
+    atom: Atom
+    lattice: Lattice
+
+    @cached_property
+    def support(self) -> frozenset[int]:
+        """The hyperparameters its expression names."""
+        return frozenset(self.lattice.positions[name] for name in self.atom.names)
+
+    @property
+    def column(self) -> None:
+        """Nothing: its values are not listed."""
+        return
+
+    @property
+    def low(self) -> int | None:
+        """The atom's own bound, which holds at valid points."""
+        return self.atom.low if isinstance(self.atom.low, int) else None
+
+    def slope(self, index: int) -> Slope:
+        """Return that nothing is known, for the hyperparameters it names."""
+        return None if index in self.support else 0
+
+    def ends(self, box: Box) -> Ends:
+        """Return its value where the box fixes its support, else the atom's own bounds."""
+        if all(box.fixed(index) for index in self.support):
+            value = evaluate(self.atom.expression, self.lattice.values(box.low))
+            if not isinstance(value, int):
+                raise ExpressionError(f"{self.atom.expression} is {value!r}, no integer")
+            return value, value
+        low, high = self.atom.low, self.atom.high
+        return (low, high) if isinstance(low, int) and isinstance(high, int) else None
+
+
+Factor: TypeAlias = Variable | Tabulated | Opaque
+"""An atom as a function of positions."""
+
+
+def factor_of(atom: Atom, lattice: Lattice) -> Factor:
+    """Return what bounds an atom best."""
+    if atom.name is not None:
+        index = lattice.positions[atom.name]
+        listed = lattice.listed[index]
+        if listed is not None and lattice.axes[index].integral:
+            return Variable(index, listed)  # type: ignore[arg-type]
+        return Opaque(atom, lattice)
+    values, valid = _values(atom, lattice)
+    if values is None or valid is None:
+        return Opaque(atom, lattice)
+    array, slopes = monotone(values, valid)
+    return Tabulated(tuple(lattice.positions[name] for name in sorted(atom.names)), array, slopes)
+
+
+def _values(atom: Atom, lattice: Lattice) -> tuple[Array, Array] | tuple[None, None]:
+    """Return an atom's values over all positions, and where they count."""
+    if atom.table is not None:
+        return atom.table.full, atom.table.grid.valid
+    if len(atom.names) != 1:
+        return None, None
+    (name,) = atom.names
+    positions = lattice.domain.values(name)
+    if positions is None or len(positions) > LONG:
+        return None, None
+    try:
+        array = np.broadcast_to(evaluate_arrays(atom.expression, {name: positions}), positions.shape)
+    except (ArithmeticError, ValueError, ExpressionError):
+        return None, None
+    integers = array.dtype == np.int64 or all(type(value) is int for value in array.flat)
+    return (array, np.ones(array.shape, dtype=bool)) if integers else (None, None)
+
+
+def monotone(values: Array, valid: Array) -> tuple[Array, tuple[Slope, ...]]:
+    """Return values with those that do not count replaced so that all are monotone, where that can be done.
+
+    Args:
+        values: An array of integers.
+        valid: Where they count.
+
+    Returns:
+        The array, and its slope along each axis.
+
+    >>> monotone(np.array([4, 0, 2, 1]), np.array([True, False, True, True]))
+    (array([4, 2, 2, 1]), (-1,))
+    >>> monotone(np.array([1, 2, 1]), np.ones(3, dtype=bool))[1]
+    (None,)
+    """
+    filled = np.where(valid, values, values[valid].min())
+    for slopes in itertools.product((1, -1), repeat=values.ndim):
+        flip = tuple(slice(None, None, slope) for slope in slopes)
+        raised = filled[flip]
+        for axis in range(values.ndim):
+            raised = np.maximum.accumulate(raised, axis=axis)
+        if np.array_equal(raised[flip][valid], values[valid]):
+            return raised[flip], slopes
+    return filled, (None,) * values.ndim

@@ -1,0 +1,166 @@
+"""The largest and the smallest value of a quantity, among settings for which limits hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import z3
+
+from fxcost.solve.budget import DEFAULT_SECONDS, Budget, OutOfBudgetError, Progress
+from fxcost.solve.cells import Cell, Ground
+from fxcost.solve.climbing import climbed
+from fxcost.solve.lattice import Point
+from fxcost.solve.limits import Limit, every
+from fxcost.solve.quantities import Quantity
+from fxcost.solve.spelling import amount
+from fxcost.solve.verdicts import Infeasible, Optimum, Unknown
+
+
+def maximize(
+    quantity: Quantity,
+    *limits: Limit,
+    time_limit: float = DEFAULT_SECONDS,
+    progress: Progress | None = None,
+    **restriction: object,
+) -> Optimum | Infeasible | Unknown:
+    """Find the setting of the largest cost for which limits hold, with proof that none is larger.
+
+    Args:
+        quantity: What is to be large.
+        *limits: What is to hold.
+        time_limit: Seconds after which the best setting known is returned, not `proved`.
+        progress: Is told what happens, in a few words at a time.
+        **restriction: Hyperparameters to fix, or to bound by a pair, as in `Space.restrict`.
+
+    Returns:
+        `Optimum`, `Infeasible` where no setting satisfies the limits, or `Unknown` where none was found.
+
+    Raises:
+        EmptySpaceError: There is no setting to look at.
+        DeclarationError: The quantities belong to different spaces.
+    """
+    return Optimisation(quantity, limits, 1, restriction, Budget(time_limit, progress)).answer()
+
+
+def minimize(
+    quantity: Quantity,
+    *limits: Limit,
+    time_limit: float = DEFAULT_SECONDS,
+    progress: Progress | None = None,
+    **restriction: object,
+) -> Optimum | Infeasible | Unknown:
+    """Find the setting of the smallest cost for which limits hold; see `maximize`."""
+    return Optimisation(quantity, limits, -1, restriction, Budget(time_limit, progress)).answer()
+
+
+class Optimisation:
+    """Raises the best value known, path by path, until nothing better is left.
+
+    Scores are values multiplied by the sign: larger is better.
+    """
+
+    def __init__(
+        self,
+        quantity: Quantity,
+        limits: tuple[Limit, ...],
+        sign: int,
+        restriction: Mapping[str, object],
+        budget: Budget,
+    ) -> None:
+        self.quantity = quantity
+        self.limit = every(*limits)
+        self.sign = sign
+        self.ground = Ground((quantity, *self.limit.quantities), restriction, budget)
+        self.best: tuple[int, Point] | None = None
+        self._bounds: dict[Cell, int] = {}
+
+    def answer(self) -> Optimum | Infeasible | Unknown:
+        """Search all paths."""
+        try:
+            for cell in self.ground.cells():
+                self._improve(cell)
+            if self.best is None:
+                self.ground.require_settings()
+                return Infeasible(str(self.limit), self.ground.effort)
+        except OutOfBudgetError as error:
+            if self.best is None:
+                return Unknown(self._statement, str(error), self.ground.effort)
+            return self._optimum(self.best, self._bound(), str(error))
+        return self._optimum(self.best, self.best[0], None)
+
+    @property
+    def _sense(self) -> str:
+        return "largest" if self.sign > 0 else "smallest"
+
+    @property
+    def _statement(self) -> str:
+        such = f" with {self.limit}" if self.limit.comparisons else ""
+        return f"{self._sense} {self.quantity.name}{such}"
+
+    def _optimum(self, best: tuple[int, Point], bound: int | None, reason: str | None) -> Optimum:
+        return Optimum(
+            statement=self._statement,
+            name=self.quantity.name,
+            unit=self.quantity.unit,
+            config=self.ground.lattice.config(best[1]),
+            value=self.sign * best[0],
+            bound=None if bound is None else self.sign * bound,
+            reason=reason,
+            effort=self.ground.effort,
+        )
+
+    def _bound(self) -> int | None:
+        """Return what no score is above, where every setting belongs to a known path."""
+        if not self.ground.covered():
+            return None
+        bounds = [self._bounds.get(cell, self._highest(cell)) for cell in self.ground.known_cells()]
+        known = [bound for bound in bounds if bound is not None]
+        return max(known) if len(known) == len(bounds) else None
+
+    def _highest(self, cell: Cell) -> int | None:
+        """Return what no score of a cell is above, from the cost's bounds."""
+        enclosure = cell.cost(self.quantity).enclosure
+        if self.sign > 0:
+            return enclosure.upper(self.ground.box)
+        lowest = enclosure.lower(self.ground.box)
+        return None if lowest is None else -lowest
+
+    def _improve(self, cell: Cell) -> None:
+        """Raise the best score to the best of a cell, by steps that double while they succeed."""
+        for corner in cell.corners():
+            self._take(cell, corner)
+        limit = cell.search.named(cell.formula(self.limit))
+        high, step = self._highest(cell), 1
+        while self.best is None or high is None or self.best[0] < high:
+            step = step if self.best is None or high is None else min(step, high - self.best[0])
+            goal = [] if self.best is None else [self._at_least(cell, self.best[0] + step)]
+            point = cell.search.find(limit, *goal)
+            if point is not None:
+                self._take(cell, cell.found(point, self.limit))
+                step *= 2
+            elif self.best is None:
+                break
+            else:
+                high, step = self.best[0] + step - 1, 1
+                self._bounds[cell] = high
+
+    def _at_least(self, cell: Cell, score: int) -> z3.BoolRef:
+        cost = cell.cost(self.quantity)
+        if self.sign > 0:
+            return z3.Not(cell.search.at_most(cost, score - 1))
+        return cell.search.at_most(cost, -score)
+
+    def _take(self, cell: Cell, point: Point) -> None:
+        """Make a point the best one known, or a point near it, if it is better."""
+        score = self._score(cell, point)
+        if score is None or (self.best is not None and score <= self.best[0]):
+            return
+        point, score = climbed(point, score, self.ground.box, lambda moved: self._score(cell, moved))
+        self.best = score, point
+        found = amount(self.sign * score, self.quantity.unit)
+        self.ground.budget.tell(f"{self._statement}: {found} so far")
+
+    def _score(self, cell: Cell, point: Point) -> int | None:
+        if not cell.satisfies(self.limit, point):
+            return None
+        return self.sign * cell.value(self.quantity, point)

@@ -1,0 +1,94 @@
+"""Prove a limit for all settings, or find a setting for which it holds."""
+
+from __future__ import annotations
+
+from fxcost.solve.budget import DEFAULT_SECONDS, Budget, OutOfBudgetError, Progress
+from fxcost.solve.cells import Cell, Ground
+from fxcost.solve.lattice import Point
+from fxcost.solve.limits import Limit, every
+from fxcost.solve.readings import readings
+from fxcost.solve.shrinking import lowered
+from fxcost.solve.verdicts import Found, Infeasible, Proved, Refuted, Unknown
+
+
+def prove(
+    limit: Limit,
+    *,
+    time_limit: float = DEFAULT_SECONDS,
+    progress: Progress | None = None,
+    **restriction: object,
+) -> Proved | Refuted | Unknown:
+    """Prove that a limit holds for every setting, or find one for which it does not.
+
+    Settings that the factory refuses, and those that the space's conditions exclude, do not count.
+
+    Args:
+        limit: What is to hold.
+        time_limit: Seconds after which the answer is `Unknown`.
+        progress: Is told what happens, in a few words at a time.
+        **restriction: Hyperparameters to fix, or to bound by a pair, as in `Space.restrict`.
+
+    Returns:
+        `Proved`, `Refuted` with a counterexample, or `Unknown` with the reason.
+
+    Raises:
+        EmptySpaceError: There is no setting to prove it for.
+        DeclarationError: The limit compares quantities of different spaces.
+    """
+    ground = Ground(limit.quantities, restriction, Budget(time_limit, progress))
+    try:
+        found = _satisfying(ground, ~limit)
+    except OutOfBudgetError as error:
+        return Unknown(str(limit), str(error), ground.effort)
+    if found is None:
+        return Proved(str(limit), ground.space.size, ground.filtered, ground.effort)
+    cell, point = found
+    smallest = lowered(point, ground.box.low, lambda moved: cell.satisfies(~limit, moved))
+    config = ground.lattice.config(smallest)
+    return Refuted(str(limit), config, readings(limit, cell, smallest), ground.effort)
+
+
+def find(
+    limit: Limit,
+    *more: Limit,
+    time_limit: float = DEFAULT_SECONDS,
+    progress: Progress | None = None,
+    **restriction: object,
+) -> Found | Infeasible | Unknown:
+    """Find a setting for which limits hold, or prove that there is none.
+
+    Args:
+        limit: What is to hold.
+        *more: What is to hold as well.
+        time_limit: Seconds after which the answer is `Unknown`.
+        progress: Is told what happens, in a few words at a time.
+        **restriction: Hyperparameters to fix, or to bound by a pair, as in `Space.restrict`.
+
+    Returns:
+        `Found` with a setting, `Infeasible`, or `Unknown` with the reason.
+
+    Raises:
+        EmptySpaceError: There is no setting to look at.
+        DeclarationError: The limits compare quantities of different spaces.
+    """
+    both = every(limit, *more)
+    ground = Ground(both.quantities, restriction, Budget(time_limit, progress))
+    try:
+        found = _satisfying(ground, both)
+    except OutOfBudgetError as error:
+        return Unknown(str(both), str(error), ground.effort)
+    if found is None:
+        return Infeasible(str(both), ground.effort)
+    cell, point = found
+    return Found(str(both), ground.lattice.config(point), readings(both, cell, point), ground.effort)
+
+
+def _satisfying(ground: Ground, limit: Limit) -> tuple[Cell, Point] | None:
+    """Return a point where a limit holds, None where there is none in the whole ground."""
+    for number, cell in enumerate(ground.cells(), start=1):
+        ground.budget.tell(f"region {number}: is there a setting with {limit}?")
+        point = cell.find(limit)
+        if point is not None:
+            return cell, point
+    ground.require_settings()
+    return None

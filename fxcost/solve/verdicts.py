@@ -1,0 +1,256 @@
+"""Answers to questions about costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from fxcost.errors import UnknownVerdictError
+from fxcost.solve.spelling import amount, compared, count
+from fxcost.space import Config
+from fxcost.space.spelling import assignments_text
+from fxcost.units import Unit
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What an answer took.
+
+    Attributes:
+        regions: Paths of the factory that were looked at.
+        seconds: Wall-clock time, tracing included.
+    """
+
+    regions: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.regions} region{'s' * (self.regions != 1)}, {self.seconds:.1f} s"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A quantity's value at a setting, next to what it was compared with.
+
+    Attributes:
+        name: The quantity.
+        unit: Its unit.
+        value: Its value.
+        relation: The comparison asked about.
+        bound: The value it was compared with.
+        written: The bound as the user wrote it.
+        holds: Whether the comparison is true.
+    """
+
+    name: str
+    unit: Unit
+    value: int
+    relation: str
+    bound: int | Fraction
+    written: str
+    holds: bool
+
+    def __str__(self) -> str:
+        value, bound = compared(self.value, self.bound, self.unit)
+        return f"{self.name} is {value}, limit {self.relation} {bound}"
+
+
+@dataclass(frozen=True)
+class Proved:
+    """The statement holds for every setting that was asked about and that the factory accepts.
+
+    Attributes:
+        statement: What was asked.
+        settings: The number of settings before conditions and refusals.
+        filtered: Whether conditions or the factory exclude some of them.
+        effort: What the proof took.
+
+    >>> print(Proved("parameters <= 1 B", 1234567, False, Effort(2, 0.81)))
+    parameters <= 1 B: proved for all 1,234,567 settings (2 regions, 0.8 s)
+    """
+
+    statement: str
+    settings: int | float
+    filtered: bool
+    effort: Effort
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __str__(self) -> str:
+        which = "all valid ones of" if self.filtered else "all"
+        return f"{self.statement}: proved for {which} {count(self.settings)} ({self.effort})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints."""
+        size = self.settings if isinstance(self.settings, int) else None
+        return _dict("proved", self.statement, self.effort, settings=size)
+
+
+@dataclass(frozen=True)
+class Refuted:
+    """The statement is false at a setting.
+
+    Attributes:
+        statement: What was asked.
+        counterexample: The setting; none of its hyperparameters alone was found to go lower.
+        readings: The quantities there.
+        effort: What the search took.
+    """
+
+    statement: str
+    counterexample: Config
+    readings: tuple[Reading, ...]
+    effort: Effort
+
+    @property
+    def values(self) -> Mapping[str, int]:
+        """The quantities' values at the counterexample, by name."""
+        return {reading.name: reading.value for reading in self.readings}
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __str__(self) -> str:
+        wrong = [reading for reading in self.readings if not reading.holds] or self.readings
+        where = assignments_text(self.counterexample)
+        return f"{'; '.join(map(str, wrong))}, at {where} ({self.effort})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints."""
+        example = dict(self.counterexample)
+        return _dict("refuted", self.statement, self.effort, counterexample=example, values=dict(self.values))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A setting for which the statement holds.
+
+    Attributes:
+        statement: What was asked.
+        config: The setting.
+        readings: The quantities there.
+        effort: What the search took.
+    """
+
+    statement: str
+    config: Config
+    readings: tuple[Reading, ...]
+    effort: Effort
+
+    @property
+    def values(self) -> Mapping[str, int]:
+        """The quantities' values at the setting, by name."""
+        return {reading.name: reading.value for reading in self.readings}
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __str__(self) -> str:
+        costs = [f"{reading.name} is {amount(reading.value, reading.unit)}" for reading in self.readings]
+        return f"{assignments_text(self.config)}: {', '.join(costs)} ({self.effort})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints."""
+        config, values = dict(self.config), dict(self.values)
+        return _dict("found", self.statement, self.effort, config=config, values=values)
+
+
+@dataclass(frozen=True)
+class Infeasible:
+    """No setting satisfies the statement: proved.
+
+    Attributes:
+        statement: What was asked.
+        effort: What the proof took.
+    """
+
+    statement: str
+    effort: Effort
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __str__(self) -> str:
+        return f"no setting satisfies {self.statement}: proved ({self.effort})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints."""
+        return _dict("infeasible", self.statement, self.effort)
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The best setting found.
+
+    Attributes:
+        statement: What was asked.
+        name: The quantity that was optimised.
+        unit: Its unit.
+        config: The setting.
+        value: The quantity there, exactly.
+        bound: No setting is better than this; None where nothing is proved of all settings.
+        reason: Why better settings could not be excluded; None where they were.
+        effort: What the search took.
+    """
+
+    statement: str
+    name: str
+    unit: Unit
+    config: Config
+    value: int
+    bound: int | None
+    reason: str | None
+    effort: Effort
+
+    @property
+    def proved(self) -> bool:
+        """Whether no setting is better."""
+        return self.bound == self.value
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __str__(self) -> str:
+        best = f"{self.name} is {amount(self.value, self.unit)} at {assignments_text(self.config)}"
+        if self.proved:
+            return f"{self.statement}: {best}: proved ({self.effort})"
+        end = "" if self.bound is None else f"; no setting is beyond {amount(self.bound, self.unit)}"
+        return f"{self.statement}: {best}, not proved: {self.reason}{end} ({self.effort})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints."""
+        found = {"config": dict(self.config), "value": self.value, "proved": self.proved, "bound": self.bound}
+        return _dict("optimum", self.statement, self.effort, **found, reason=self.reason)
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Neither proved nor refuted; it has no truth value.
+
+    Attributes:
+        statement: What was asked.
+        reason: Why there is no answer, and which settings were not looked at.
+        effort: What the search took.
+    """
+
+    statement: str
+    reason: str
+    effort: Effort
+
+    def __bool__(self) -> bool:
+        raise UnknownVerdictError(f"{self}; give it a longer time_limit, or restrict the hyperparameters")
+
+    def __str__(self) -> str:
+        return f"{self.statement}: unknown, {self.reason} ({self.effort})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints."""
+        return _dict("unknown", self.statement, self.effort, reason=self.reason)
+
+
+def _dict(verdict: str, statement: str, effort: Effort, **more: Any) -> dict[str, Any]:
+    spent = {"regions": effort.regions, "seconds": round(effort.seconds, 3)}
+    return {"verdict": verdict, "statement": statement, **more, **spent}
