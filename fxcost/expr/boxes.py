@@ -1,0 +1,229 @@
+"""Prove that a row of a maximum is never above all others: branch and bound over boxes of positions.
+
+In a box every monomial has exact integer bounds, hence so has each difference between another row and
+the one in question. One variable in which all differences are affine, the fibre, is never split: over
+a box each difference leaves an interval of it open, and the box is covered where these do not meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fxcost.expr.bounds import atom_interval, extent
+from fxcost.expr.domain import Domain
+from fxcost.expr.polynomial import Atom, Monomial, Polynomial
+from fxcost.expr.vectorised import Array
+
+EXACT = 2**61
+"""Differences of rows within this bound are calculated in int64."""
+
+Range = Callable[[Array, Array], tuple[Array, Array]]
+"""From the first and last positions of boxes, an atom's smallest and largest value in each."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Boxes:
+    """Boxes as first and last positions: one line per box, one column per variable."""
+
+    first: Array
+    last: Array
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def where(self, mask: Array) -> _Boxes:
+        return _Boxes(self.first[mask], self.last[mask])
+
+    def split(self, axes: Sequence[Array]) -> _Boxes:
+        """Return the halves of every box along the variable with the largest ratio of its ends."""
+        ratios = [
+            (axis[self.last[:, column]] + 1.0) / (axis[self.first[:, column]] + 1.0)
+            for column, axis in enumerate(axes)
+        ]
+        wide = self.last > self.first
+        chosen = np.argmax(np.where(wide, np.abs(np.stack(ratios, axis=1)), -1.0), axis=1)
+        lines = np.arange(len(self))
+        middle = (self.first[lines, chosen] + self.last[lines, chosen]) // 2
+        first, last = self.first.copy(), self.last.copy()
+        last[lines, chosen] = middle
+        first[lines, chosen] = middle + 1
+        return _Boxes(np.concatenate([self.first, first]), np.concatenate([last, self.last]))
+
+
+class Search:
+    """The search for a point at which a row is above all others.
+
+    Args:
+        others: The rows that may be as large.
+        row: The row in question.
+        domain: The hyperparameters.
+
+    >>> from fxcost.expr.normal import Normaliser
+    >>> from fxcost.space import Int, Space
+    >>> domain = Domain(Space(width=Int(1, 64), batch=Int(1, 1000)))
+    >>> width, batch = map(Normaliser(domain).polynomial, domain.symbols.values())
+    >>> Search([width**2, 64 * batch], 8 * width, domain).covers(1000)
+    True
+    >>> Search([width**2, 6 * batch], 8 * width, domain).covers(1000)
+    False
+    """
+
+    def __init__(self, others: Sequence[Polynomial], row: Polynomial, domain: Domain) -> None:
+        self.differences = [other - row for other in others]
+        atoms = {atom for difference in self.differences for atom in difference.atoms}
+        self.bounded = self._is_bounded(atoms)
+        self.fibre = _fibre(self.differences)
+        names = {name for atom in atoms for name in atom.names} - {self.fibre.key[1] if self.fibre else ""}
+        variables = {atom.key[1]: atom for atom in atoms if atom.name is not None}
+        self.names = sorted(names)
+        self.axes = [_axis(domain, name, variables.get(name)) for name in self.names]
+        self.fibre_axis = _axis(domain, self.fibre.key[1], self.fibre) if self.fibre else np.array([0])
+        self.bounded = self.bounded and all(axis is not None for axis in (*self.axes, self.fibre_axis))
+
+    def _is_bounded(self, atoms: set[Atom]) -> bool:
+        bounds = {atom: atom_interval(atom) for atom in atoms}
+        if any(None in bound for bound in bounds.values()):
+            return False
+        largest = {atom: max(abs(low or 0), abs(high or 0)) for atom, (low, high) in bounds.items()}
+        return all(extent(difference, largest) < EXACT for difference in self.differences)
+
+    def covers(self, budget: int) -> bool:
+        """Say whether the other rows are proved to cover the row everywhere, searching so many boxes."""
+        if not self.bounded or not self.differences:
+            return False
+        bound = self._bound_function()
+        boxes = _Boxes(
+            np.zeros((1, len(self.axes)), dtype=np.int64),
+            np.array([[len(axis) - 1 for axis in self.axes]], dtype=np.int64),
+        )
+        while len(boxes):
+            budget -= len(boxes)
+            if budget < 0:
+                return False
+            boxes = boxes.where(self._open(*bound(boxes)))
+            if np.any(np.all(boxes.first == boxes.last, axis=1)):
+                return False
+            boxes = boxes.split(self.axes) if len(boxes) else boxes
+        return True
+
+    def _bound_function(self) -> Callable[[_Boxes], tuple[Array, Array]]:
+        """Return what bounds, for boxes, the constant part and the slope of each difference from below."""
+        constant, slope = zip(*(_parts(each, self.fibre) for each in self.differences), strict=True)
+        monomials = list(dict.fromkeys(monomial for part in (*constant, *slope) for monomial in part))
+        matrix = np.array(
+            [[part.get(monomial, 0) for monomial in monomials] for part in (*constant, *slope)],
+            dtype=np.int64,
+        )
+        positive, negative = np.maximum(matrix, 0).T, np.minimum(matrix, 0).T
+        ranges = {atom: _range(atom, self.names, self.axes) for monomial in monomials for atom, _ in monomial}
+
+        def bound(boxes: _Boxes) -> tuple[Array, Array]:
+            known = {atom: range_(boxes.first, boxes.last) for atom, range_ in ranges.items()}
+            lows, highs = _monomial_bounds(monomials, known, len(boxes))
+            low = lows @ positive + highs @ negative
+            return low[:, : len(constant)], low[:, len(constant) :]
+
+        return bound
+
+    def _open(self, constant: Array, slope: Array) -> Array:
+        """Say for each box whether some fibre value is left where every difference may be below 0."""
+        axis = self.fibre_axis
+        below = -1 - constant
+        safe = np.where(slope == 0, 1, slope)
+        last = np.where(slope > 0, below // safe, np.where((slope < 0) | (below >= 0), axis[-1], axis[0] - 1))
+        first = np.where(slope < 0, -(below // -safe), axis[0])
+        first_position = np.searchsorted(axis, first.max(axis=1), side="left")
+        last_position = np.searchsorted(axis, last.min(axis=1), side="right") - 1
+        return np.asarray(first_position <= last_position)
+
+
+def _fibre(differences: Sequence[Polynomial]) -> Atom | None:
+    """Return the nonnegative variable with most values in which every difference is affine."""
+    powers: dict[Atom, int] = {}
+    for difference in differences:
+        for monomial in difference.terms:
+            for atom, exponent in monomial:
+                powers[atom] = max(powers.get(atom, 0), exponent)
+    inside = {name for atom in powers if atom.name is None for name in atom.names}
+    affine = [
+        atom
+        for atom, exponent in powers.items()
+        if exponent == 1 and atom.name is not None and atom.name not in inside and (atom.low or -1) >= 0
+    ]
+    return max(affine, key=lambda atom: ((atom.high or 0) - (atom.low or 0), atom.key), default=None)
+
+
+def _axis(domain: Domain, name: str, atom: Atom | None) -> Any:
+    """Return a variable's values within its bounds; None where they cannot be listed."""
+    values = domain.values(name)
+    if values is None or values.dtype != np.int64:
+        return None
+    if atom is None or atom.low is None or atom.high is None:
+        return values
+    return values[(values >= atom.low) & (values <= atom.high)]
+
+
+def _parts(difference: Polynomial, fibre: Atom | None) -> tuple[dict[Monomial, int], dict[Monomial, int]]:
+    """Return the coefficients without the fibre, and those of the fibre."""
+    constant: dict[Monomial, int] = {}
+    slope: dict[Monomial, int] = {}
+    for monomial, coefficient in difference.terms.items():
+        rest = tuple(factor for factor in monomial if factor[0] != fibre)
+        (constant if len(rest) == len(monomial) else slope)[rest] = coefficient
+    return constant, slope
+
+
+def _monomial_bounds(
+    monomials: Sequence[Monomial], known: dict[Atom, tuple[Array, Array]], size: int
+) -> tuple[Array, Array]:
+    lows = np.ones((size, len(monomials)), dtype=np.int64)
+    highs = np.ones((size, len(monomials)), dtype=np.int64)
+    for column, monomial in enumerate(monomials):
+        low, high = lows[:, column], highs[:, column]
+        for atom, exponent in monomial:
+            for _ in range(exponent):
+                ends = np.stack([end * bound for end in (low, high) for bound in known[atom]])
+                low, high = ends.min(axis=0), ends.max(axis=0)
+        lows[:, column], highs[:, column] = low, high
+    return lows, highs
+
+
+def _range(atom: Atom, names: Sequence[str], axes: Sequence[Array]) -> Range:
+    """Return what bounds an atom over boxes."""
+    if atom.name is not None:
+        column, values = names.index(atom.name), axes[names.index(atom.name)]
+        return lambda first, last: (values[first[:, column]], values[last[:, column]])
+    table = atom.table
+    if table is None or len(table.grid.names) != 1 or table.grid.names[0] not in names:
+        low, high = atom_interval(atom)
+        return lambda first, _: (np.full(len(first), low), np.full(len(first), high))
+    column = names.index(table.grid.names[0])
+    inside = np.isin(table.grid.axes[0], axes[column])
+    return _range_of_line(table.full[inside], column)
+
+
+def _range_of_line(line: Array, column: int) -> Range:
+    """Return what finds the smallest and largest value between two positions, from powers of two of them."""
+    lows, highs = [line], [line]
+    width = 1
+    while 2 * width <= len(line):
+        lows.append(np.minimum(lows[-1][:-width], lows[-1][width:]))
+        highs.append(np.maximum(highs[-1][:-width], highs[-1][width:]))
+        width *= 2
+
+    def range_(first: Array, last: Array) -> tuple[Array, Array]:
+        start, stop = first[:, column], last[:, column]
+        level = np.frexp((stop - start + 1).astype(np.float64))[1] - 1
+        low, high = np.empty(len(start), dtype=np.int64), np.empty(len(start), dtype=np.int64)
+        for power in np.unique(level):
+            here = level == power
+            left, right = start[here], stop[here] - (1 << int(power)) + 1
+            low[here] = np.minimum(lows[power][left], lows[power][right])
+            high[here] = np.maximum(highs[power][left], highs[power][right])
+        return low, high
+
+    return range_
