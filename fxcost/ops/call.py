@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import torch
 
+from fxcost.ops.schema import arguments
 from fxcost.program import TensorMeta
 
 
@@ -54,12 +55,9 @@ class Call:
         >>> Call(torch.ops.aten.add.Tensor, (x, x), {}, x).arguments()["alpha"]
         1
         """
-        declared = self.target._schema.arguments
-        values = {
-            argument.name: argument.default_value if argument.has_default_value() else None
-            for argument in declared
-        }
-        values.update(zip((argument.name for argument in declared), self.args, strict=False))
+        declared = arguments(self.target)
+        values = {argument.name: argument.default for argument in declared}
+        values.update(zip(values, self.args, strict=False))
         values.update(self.kwargs)
         return values
 

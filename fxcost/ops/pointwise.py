@@ -15,7 +15,8 @@ from types import MappingProxyType
 import torch
 
 from fxcost.ops.call import per_input_element, per_result_element
-from fxcost.ops.registry import FlopsFormula, overloads, registry
+from fxcost.ops.registry import FlopsFormula, registry
+from fxcost.ops.schema import overloads
 
 aten = torch.ops.aten
 

@@ -13,7 +13,8 @@ from types import MappingProxyType
 import torch
 
 from fxcost.ops.call import per_input_element
-from fxcost.ops.registry import FlopsFormula, overloads, registry
+from fxcost.ops.registry import FlopsFormula, registry
+from fxcost.ops.schema import overloads
 
 aten = torch.ops.aten
 

@@ -7,33 +7,66 @@ A formula is a pure function whose parameters are named after the operator's own
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import torch
 
 from fxcost.errors import DeclarationError, UnknownOperatorError
 from fxcost.ops.call import Call, Flops, Traffic, nbytes
+from fxcost.ops.schema import Target, arguments, fresh_results, overloads, packet_name, target_name
 
-Target: TypeAlias = "torch._ops.OpOverload | torch._ops.OpOverloadPacket"
+Formula: TypeAlias = Callable[..., Any]
 FlopsFormula: TypeAlias = Callable[..., Flops]
 TrafficFormula: TypeAlias = Callable[..., Traffic]
-FlopsRule: TypeAlias = Callable[[torch._ops.OpOverload], "FlopsFormula | None"]
-TrafficRule: TypeAlias = Callable[[torch._ops.OpOverload], "TrafficFormula | None"]
-AnyFormula = TypeVar("AnyFormula", bound=Callable[..., Any])
+Rule: TypeAlias = Callable[[torch._ops.OpOverload], "Formula | None"]
+AnyFormula = TypeVar("AnyFormula", bound=Formula)
+AnyRule = TypeVar("AnyRule", bound=Rule)
+
+
+class Table:
+    """Formulas by operator name, and the rules asked where there is none."""
+
+    def __init__(self) -> None:
+        self._formulas: dict[str, Formula] = {}
+        self._rules: list[Rule] = []
+        self._found: dict[torch._ops.OpOverload, Formula | None] = {}
+
+    def register(self, targets: Sequence[Target]) -> Callable[[AnyFormula], AnyFormula]:
+        """Return a decorator that stores a function as the formula of operators."""
+
+        def store(function: AnyFormula) -> AnyFormula:
+            for target in targets:
+                check_parameters(function, target)
+                self._formulas[target_name(target)] = function
+            self._found.clear()
+            return function
+
+        return store
+
+    def register_rule(self, rule: AnyRule) -> AnyRule:
+        """Store a rule: operator → its formula, or None where the rule does not apply."""
+        self._rules.append(rule)
+        self._found.clear()
+        return rule
+
+    def find(self, target: torch._ops.OpOverload, *other_names: str) -> Formula | None:
+        """Return the formula under an overload's, its packet's or another name, else the first rule's."""
+        if target not in self._found:
+            names = (target_name(target), packet_name(target), *other_names)
+            named = (self._formulas.get(name) for name in names)
+            ruled = (rule(target) for rule in self._rules)
+            self._found[target] = next((formula for formula in (*named, *ruled) if formula), None)
+        return self._found[target]
 
 
 class Registry:
-    """Formulas by operator name, and the rules asked when there is none."""
+    """What every operator costs: a table of FLOP formulas and a table of traffic formulas."""
 
     def __init__(self) -> None:
-        self._flops: dict[str, FlopsFormula] = {}
-        self._traffic: dict[str, TrafficFormula] = {}
-        self._flops_rules: list[FlopsRule] = []
-        self._traffic_rules: list[TrafficRule] = []
+        self._flops, self._traffic = Table(), Table()
 
     def formula(self, *targets: Target) -> Callable[[AnyFormula], AnyFormula]:
         """Register a function as the FLOP formula of operators.
@@ -47,7 +80,7 @@ class Registry:
         ... def mm(self, mat2):
         ...     return Flops(contraction=2 * self.shape[0] * self.shape[1] * mat2.shape[1])
         """
-        return self._registrar(self._flops, targets)
+        return self._flops.register(targets)
 
     def traffic_formula(self, *targets: Target) -> Callable[[AnyFormula], AnyFormula]:
         """Register a function as the memory traffic of operators, instead of what `schema_traffic` says.
@@ -57,17 +90,15 @@ class Registry:
         ... def zero_(self):
         ...     return Traffic(written=nbytes(self))
         """
-        return self._registrar(self._traffic, targets)
+        return self._traffic.register(targets)
 
-    def rule(self, rule: FlopsRule) -> FlopsRule:
+    def rule(self, rule: AnyRule) -> AnyRule:
         """Register a classification: operator → its FLOP formula, or None where it does not apply."""
-        self._flops_rules.append(rule)
-        return rule
+        return self._flops.register_rule(rule)
 
-    def traffic_rule(self, rule: TrafficRule) -> TrafficRule:
+    def traffic_rule(self, rule: AnyRule) -> AnyRule:
         """Register a classification: operator → its traffic formula, or None where it does not apply."""
-        self._traffic_rules.append(rule)
-        return rule
+        return self._traffic.register_rule(rule)
 
     def knows(self, target: torch._ops.OpOverload) -> bool:
         """Say whether an operator has a formula or is classified by a rule.
@@ -110,83 +141,16 @@ class Registry:
         """
         if not self.knows(call.target):
             raise UnknownOperatorError(describe_unknown(call.target))
-        names = (target_name(call.target), packet_name(call.target))
-        formula = first_formula(self._traffic, names, self._traffic_rules, call.target)
+        formula = self._traffic.find(call.target)
         answer: Traffic = schema_traffic(call) if formula is None else apply_formula(formula, call)
         return answer
 
-    def _find(self, target: torch._ops.OpOverload) -> FlopsFormula | None:
-        packet = packet_name(target)
+    def _find(self, target: torch._ops.OpOverload) -> Formula | None:
         # An in-place operator computes what its functional form computes.
-        names = (target_name(target), packet, packet.removesuffix("_"))
-        return first_formula(self._flops, names, self._flops_rules, target)
-
-    @staticmethod
-    def _registrar(
-        table: dict[str, Callable[..., Any]], targets: Sequence[Target]
-    ) -> Callable[[AnyFormula], AnyFormula]:
-        def register(function: AnyFormula) -> AnyFormula:
-            for target in targets:
-                check_parameters(function, target)
-                table[target_name(target)] = function
-            return function
-
-        return register
+        return self._flops.find(target, packet_name(target).removesuffix("_"))
 
 
 registry = Registry()
-
-
-def first_formula(
-    table: Mapping[str, Callable[..., Any]],
-    names: Sequence[str],
-    rules: Sequence[Callable[[torch._ops.OpOverload], Callable[..., Any] | None]],
-    target: torch._ops.OpOverload,
-) -> Callable[..., Any] | None:
-    """Return the first formula under one of the names, else the first rule's, else None."""
-    for name in names:
-        if name in table:
-            return table[name]
-    return next(filter(None, (rule(target) for rule in rules)), None)
-
-
-def target_name(target: Target) -> str:
-    """Return the name a formula is stored under.
-
-    >>> target_name(torch.ops.aten.mm), target_name(torch.ops.aten.mm.out)
-    ('aten::mm', 'aten::mm.out')
-    """
-    if isinstance(target, torch._ops.OpOverload):
-        schema = target._schema
-        return f"{schema.name}.{schema.overload_name}" if schema.overload_name else schema.name
-    if isinstance(target, torch._ops.OpOverloadPacket):
-        return str(target._qualified_op_name)
-    raise DeclarationError(
-        f"a formula is registered for an operator such as torch.ops.aten.mm, not for {target!r}"
-    )
-
-
-def overloads(packet: torch._ops.OpOverloadPacket) -> list[torch._ops.OpOverload]:
-    """Return an operator's overloads.
-
-    >>> torch.ops.aten.mm.out in overloads(torch.ops.aten.mm)
-    True
-    """
-    found = []
-    for name in sorted(packet._overload_names):
-        # TorchScript lists overloads (`__and__.bool`) that PyTorch then refuses to look up.
-        with contextlib.suppress(RuntimeError):
-            found.append(getattr(packet, name or "default"))
-    return found
-
-
-def packet_name(target: torch._ops.OpOverload) -> str:
-    """Return an overload's name without the overload.
-
-    >>> packet_name(torch.ops.aten.add_.Tensor)
-    'aten::add_'
-    """
-    return target._schema.name
 
 
 def check_parameters(function: Callable[..., Any], target: Target) -> None:
@@ -200,13 +164,13 @@ have; its arguments are: self, mat2, out_dtype, out (and 'result')
     """
     packet = target.overloadpacket if isinstance(target, torch._ops.OpOverload) else target
     name = target_name(target)
-    arguments = [argument.name for overload in overloads(packet) for argument in overload._schema.arguments]
+    names = dict.fromkeys(argument.name for overload in overloads(packet) for argument in arguments(overload))
     for parameter, declaration in inspect.signature(function).parameters.items():
         required = declaration.default is inspect.Parameter.empty
-        if required and parameter not in (*arguments, "result"):
+        if required and parameter not in (*names, "result"):
             raise DeclarationError(
                 f"formula {function.__name__}{inspect.signature(function)} asks for {parameter!r}, which "
-                f"{name} does not have; its arguments are: {', '.join(dict.fromkeys(arguments))} (and "
+                f"{name} does not have; its arguments are: {', '.join(names)} (and "
                 f"'result')"
             )
 
@@ -242,18 +206,15 @@ def schema_traffic(call: Call) -> Traffic:
     >>> schema_traffic(Call(torch.ops.aten.add_.Tensor, (x, x), {}, x))
     Traffic(read=48, written=24)
     """
-    traffic = Traffic()
-    arguments = call.arguments()
-    for argument in call.target._schema.arguments:
-        size = nbytes(arguments[argument.name])
-        mutated = argument.alias_info is not None and argument.alias_info.is_write
-        traffic += Traffic(read=0 if argument.is_out else size, written=size if mutated else 0)
-    returns = call.target._schema.returns
-    results = [call.result] if len(returns) == 1 else list(call.result or ())
-    for declared, result in zip(returns, results, strict=False):
-        if declared.alias_info is None:
-            traffic += Traffic(written=nbytes(result))
-    return traffic
+    values = call.arguments()
+    declared = arguments(call.target)
+    fresh = fresh_results(call.target)
+    results = [call.result] if len(fresh) == 1 else list(call.result or ())
+    return Traffic(
+        read=nbytes([values[argument.name] for argument in declared if argument.read]),
+        written=nbytes([values[argument.name] for argument in declared if argument.written])
+        + nbytes([result for result, is_fresh in zip(results, fresh, strict=False) if is_fresh]),
+    )
 
 
 def describe_unknown(target: torch._ops.OpOverload) -> str:
@@ -267,7 +228,7 @@ def describe_unknown(target: torch._ops.OpOverload) -> str:
             return fxcost.ops.Flops(contraction=..., pointwise=...)
     """
     namespace, _, name = packet_name(target).partition("::")
-    parameters = [argument.name for argument in target._schema.arguments]
+    parameters = [argument.name for argument in arguments(target)]
     return (
         f"{target_name(target)} has no formula, and an operator without one is never counted as 0. "
         f"Write one:\n\n"
