@@ -23,7 +23,8 @@ from fxcost.costs import (
     total,
 )
 from fxcost.errors import ConfigError, InvalidConfigError
-from fxcost.expr import Expression, evaluate_arrays, prune
+from fxcost.expr import Expression, evaluate_arrays
+from fxcost.expr.prune import prune
 from fxcost.solve import Limit, limits
 
 
@@ -62,7 +63,7 @@ class Quantity:
 
     def _built(self, sizes: Sizes) -> Expression:
         if self.definition.contributions is None:
-            return prune(alive_rows(sizes), self.regions.domain).expression
+            return Expression(prune(alive_rows(sizes), self.regions.domain).rows)
         return Expression.of(total(self.definition.contributions(sizes)), self.name)
 
     def __call__(self, **config: Any) -> int:
