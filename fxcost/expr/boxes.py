@@ -15,11 +15,12 @@ import numpy as np
 
 from fxcost.expr.bounds import atom_interval, extent
 from fxcost.expr.domain import Domain
+from fxcost.expr.kernel import Plan
 from fxcost.expr.polynomial import Atom, Monomial, Polynomial
 from fxcost.expr.vectorised import Array
 
 EXACT = 2**61
-"""Differences of rows within this bound are calculated in int64."""
+"""Rows within this bound have differences that are calculated in int64, fibres included."""
 
 Range = Callable[[Array, Array], tuple[Array, Array]]
 """From the first and last positions of boxes, an atom's smallest and largest value in each."""
@@ -55,47 +56,41 @@ class _Boxes:
 
 
 class Search:
-    """The search for a point at which a row is above all others.
+    """The search for a point at which one row is above others.
 
     Args:
-        others: The rows that may be as large.
-        row: The row in question.
+        rows: Polynomials of one normaliser.
         domain: The hyperparameters.
 
     >>> from fxcost.expr.normal import Normaliser
     >>> from fxcost.space import Int, Space
     >>> domain = Domain(Space(width=Int(1, 64), batch=Int(1, 1000)))
     >>> width, batch = map(Normaliser(domain).polynomial, domain.symbols.values())
-    >>> Search([width**2, 64 * batch], 8 * width, domain).covers(1000)
-    True
-    >>> Search([width**2, 6 * batch], 8 * width, domain).covers(1000)
-    False
+    >>> search = Search([width**2, 64 * batch, 6 * batch, 8 * width], domain)
+    >>> search.covers(3, [0, 1], 1000), search.covers(3, [0, 2], 1000)
+    (True, False)
     """
 
-    def __init__(self, others: Sequence[Polynomial], row: Polynomial, domain: Domain) -> None:
-        self.differences = [other - row for other in others]
-        atoms = {atom for difference in self.differences for atom in difference.atoms}
-        self.bounded = self._is_bounded(atoms)
-        self.fibre = _fibre(self.differences)
-        names = {name for atom in atoms for name in atom.names} - {self.fibre.key[1] if self.fibre else ""}
+    def __init__(self, rows: Sequence[Polynomial], domain: Domain) -> None:
+        atoms = {atom for row in rows for atom in row.atoms}
         variables = {atom.key[1]: atom for atom in atoms if atom.name is not None}
-        self.names = sorted(names)
+        fibre = _fibre(rows)
+        self.names = sorted({name for atom in atoms for name in atom.names} - {fibre.key[1] if fibre else ""})
         self.axes = [_axis(domain, name, variables.get(name)) for name in self.names]
-        self.fibre_axis = _axis(domain, self.fibre.key[1], self.fibre) if self.fibre else np.array([0])
-        self.bounded = self.bounded and all(axis is not None for axis in (*self.axes, self.fibre_axis))
+        self.fibre_axis = _axis(domain, fibre.key[1], fibre) if fibre else np.array([0])
+        self.possible = _is_bounded(rows) and all(axis is not None for axis in (*self.axes, self.fibre_axis))
+        constant, slope = zip(*(_parts(row, fibre) for row in rows), strict=True)
+        self.plan = Plan.of([*constant, *slope])
+        if self.possible:
+            self.coefficients = np.array(self.plan.coefficients, dtype=np.int64).reshape(2, len(rows), -1)
+            self.ranges = [_range(atom, self.names, self.axes) for atom in self.plan.atoms]
 
-    def _is_bounded(self, atoms: set[Atom]) -> bool:
-        bounds = {atom: atom_interval(atom) for atom in atoms}
-        if any(None in bound for bound in bounds.values()):
+    def covers(self, row: int, others: Sequence[int], budget: int) -> bool:
+        """Say whether one row is proved to be nowhere above all of some others, searching so many boxes."""
+        if not self.possible or not others:
             return False
-        largest = {atom: max(abs(low or 0), abs(high or 0)) for atom, (low, high) in bounds.items()}
-        return all(extent(difference, largest) < EXACT for difference in self.differences)
-
-    def covers(self, budget: int) -> bool:
-        """Say whether the other rows are proved to cover the row everywhere, searching so many boxes."""
-        if not self.bounded or not self.differences:
-            return False
-        bound = self._bound_function()
+        differences = self.coefficients[:, others] - self.coefficients[:, [row]]
+        used = np.flatnonzero(differences.any(axis=(0, 1)))
         boxes = _Boxes(
             np.zeros((1, len(self.axes)), dtype=np.int64),
             np.array([[len(axis) - 1 for axis in self.axes]], dtype=np.int64),
@@ -104,30 +99,23 @@ class Search:
             budget -= len(boxes)
             if budget < 0:
                 return False
-            boxes = boxes.where(self._open(*bound(boxes)))
+            lows, highs = (columns[used] for columns in self._columns(boxes))
+            boxes = boxes.where(self._open(*_below(differences[:, :, used], lows, highs)))
             if np.any(np.all(boxes.first == boxes.last, axis=1)):
                 return False
             boxes = boxes.split(self.axes) if len(boxes) else boxes
         return True
 
-    def _bound_function(self) -> Callable[[_Boxes], tuple[Array, Array]]:
-        """Return what bounds, for boxes, the constant part and the slope of each difference from below."""
-        constant, slope = zip(*(_parts(each, self.fibre) for each in self.differences), strict=True)
-        monomials = list(dict.fromkeys(monomial for part in (*constant, *slope) for monomial in part))
-        matrix = np.array(
-            [[part.get(monomial, 0) for monomial in monomials] for part in (*constant, *slope)],
-            dtype=np.int64,
-        )
-        positive, negative = np.maximum(matrix, 0).T, np.minimum(matrix, 0).T
-        ranges = {atom: _range(atom, self.names, self.axes) for monomial in monomials for atom, _ in monomial}
-
-        def bound(boxes: _Boxes) -> tuple[Array, Array]:
-            known = {atom: range_(boxes.first, boxes.last) for atom, range_ in ranges.items()}
-            lows, highs = _monomial_bounds(monomials, known, len(boxes))
-            low = lows @ positive + highs @ negative
-            return low[:, : len(constant)], low[:, len(constant) :]
-
-        return bound
+    def _columns(self, boxes: _Boxes) -> tuple[Array, Array]:
+        """Return the bounds of the plan's columns in every box: one line per column."""
+        shape = (1 + len(self.ranges) + len(self.plan.products), len(boxes))
+        lows, highs = np.ones(shape, dtype=np.int64), np.ones(shape, dtype=np.int64)
+        for index, range_ in enumerate(self.ranges, start=1):
+            lows[index], highs[index] = range_(boxes.first, boxes.last)
+        for index, (left, right) in enumerate(self.plan.products, start=1 + len(self.ranges)):
+            ends = [one * other for one in (lows[left], highs[left]) for other in (lows[right], highs[right])]
+            lows[index], highs[index] = np.minimum.reduce(ends), np.maximum.reduce(ends)
+        return lows, highs
 
     def _open(self, constant: Array, slope: Array) -> Array:
         """Say for each box whether some fibre value is left where every difference may be below 0."""
@@ -136,16 +124,31 @@ class Search:
         safe = np.where(slope == 0, 1, slope)
         last = np.where(slope > 0, below // safe, np.where((slope < 0) | (below >= 0), axis[-1], axis[0] - 1))
         first = np.where(slope < 0, -(below // -safe), axis[0])
-        first_position = np.searchsorted(axis, first.max(axis=1), side="left")
-        last_position = np.searchsorted(axis, last.min(axis=1), side="right") - 1
+        first_position = np.searchsorted(axis, first.max(axis=0), side="left")
+        last_position = np.searchsorted(axis, last.min(axis=0), side="right") - 1
         return np.asarray(first_position <= last_position)
 
 
-def _fibre(differences: Sequence[Polynomial]) -> Atom | None:
-    """Return the nonnegative variable with most values in which every difference is affine."""
+def _below(differences: Array, lows: Array, highs: Array) -> tuple[Array, Array]:
+    """Return lower bounds of the differences' constant parts and slopes: one line per difference."""
+    bounds = np.maximum(differences, 0) @ lows + np.minimum(differences, 0) @ highs
+    return bounds[0], bounds[1]
+
+
+def _is_bounded(rows: Sequence[Polynomial]) -> bool:
+    """Say whether differences of rows, and their parts, are calculated exactly in int64."""
+    bounds = {atom: atom_interval(atom) for row in rows for atom in row.atoms}
+    if any(None in bound for bound in bounds.values()):
+        return False
+    largest = {atom: max(abs(low or 0), abs(high or 0)) for atom, (low, high) in bounds.items()}
+    return all(extent(row, largest) < EXACT for row in rows)
+
+
+def _fibre(rows: Sequence[Polynomial]) -> Atom | None:
+    """Return the nonnegative variable with most values in which every row is affine."""
     powers: dict[Atom, int] = {}
-    for difference in differences:
-        for monomial in difference.terms:
+    for row in rows:
+        for monomial in row.terms:
             for atom, exponent in monomial:
                 powers[atom] = max(powers.get(atom, 0), exponent)
     inside = {name for atom in powers if atom.name is None for name in atom.names}
@@ -167,29 +170,14 @@ def _axis(domain: Domain, name: str, atom: Atom | None) -> Any:
     return values[(values >= atom.low) & (values <= atom.high)]
 
 
-def _parts(difference: Polynomial, fibre: Atom | None) -> tuple[dict[Monomial, int], dict[Monomial, int]]:
-    """Return the coefficients without the fibre, and those of the fibre."""
+def _parts(row: Polynomial, fibre: Atom | None) -> tuple[Polynomial, Polynomial]:
+    """Return the terms without the fibre, and the fibre's coefficient."""
     constant: dict[Monomial, int] = {}
     slope: dict[Monomial, int] = {}
-    for monomial, coefficient in difference.terms.items():
+    for monomial, coefficient in row.terms.items():
         rest = tuple(factor for factor in monomial if factor[0] != fibre)
         (constant if len(rest) == len(monomial) else slope)[rest] = coefficient
-    return constant, slope
-
-
-def _monomial_bounds(
-    monomials: Sequence[Monomial], known: dict[Atom, tuple[Array, Array]], size: int
-) -> tuple[Array, Array]:
-    lows = np.ones((size, len(monomials)), dtype=np.int64)
-    highs = np.ones((size, len(monomials)), dtype=np.int64)
-    for column, monomial in enumerate(monomials):
-        low, high = lows[:, column], highs[:, column]
-        for atom, exponent in monomial:
-            for _ in range(exponent):
-                ends = np.stack([end * bound for end in (low, high) for bound in known[atom]])
-                low, high = ends.min(axis=0), ends.max(axis=0)
-        lows[:, column], highs[:, column] = low, high
-    return lows, highs
+    return Polynomial(constant), Polynomial(slope)
 
 
 def _range(atom: Atom, names: Sequence[str], axes: Sequence[Array]) -> Range:

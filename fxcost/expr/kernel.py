@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,10 @@ from fxcost.expr.grid import Table
 from fxcost.expr.polynomial import Atom, Monomial, Polynomial
 from fxcost.expr.vectorised import FLOAT, INT64, Array
 
-CHUNK = 4096
+DIRECT = 1 << 20
+"""Values within so wide a range are found on an axis by a direct index."""
+
+CHUNK = 8192
 """Points evaluated together: what the second-level cache holds."""
 
 
@@ -80,77 +84,117 @@ def largest_row(rows: Sequence[Polynomial], plan: Plan, values: Mapping[str, npt
     if missing:
         raise ExpressionError(f"no values are given for {', '.join(sorted(missing))}")
     shape = np.broadcast_shapes(*(array.shape for array in arrays.values()))
-    flat = {name: np.broadcast_to(array, shape).reshape(-1) for name, array in arrays.items()}
-    size = int(np.prod(shape, dtype=np.int64))
+    size = math.prod(shape)
     if size == 0:
         return np.zeros(shape, dtype=np.int64)
-    columns = [_Column.of(atom, flat) for atom in plan.atoms]
-    largest = {atom: column.largest for atom, column in zip(plan.atoms, columns, strict=True)}
+    flat = {name: np.broadcast_to(array, shape).reshape(-1) for name, array in arrays.items()}
+    sources = [_source(atom, flat, size) for atom in plan.atoms]
+    largest = {atom: source.largest for atom, source in zip(plan.atoms, sources, strict=True)}
     bound = max(extent(row, largest) for row in rows)
     dtype: Any = np.float64 if bound < FLOAT else np.int64 if bound < INT64 else object
     result = np.empty(size, dtype=object if dtype is object else np.int64)
-    _fill(result, plan, [column.cast(dtype) for column in columns], dtype)
+    _fill(result, plan, [source.cast(dtype) for source in sources], flat, dtype)
     return result.reshape(shape)
 
 
 @dataclass(frozen=True, eq=False)
-class _Column:
-    """An atom's values: itself an array, or a table and where in it to look."""
+class _Listed:
+    """An atom's values, one for each point."""
 
     values: Array
-    positions: Array | None
     largest: int
 
-    @classmethod
-    def of(cls, atom: Atom, arrays: Mapping[str, Array]) -> _Column:
-        if atom.table is not None:
-            table = atom.table
-            return cls(table.full.reshape(-1), _positions(table, arrays), max(-table.low, table.high))
-        values = evaluate_arrays(atom.expression, arrays)
-        if values.dtype == np.float64:
-            raise ExpressionError(f"{atom.expression} is no integer")
-        values = np.broadcast_to(values, next(iter(arrays.values())).shape)
-        return cls(values, None, max(-int(values.min()), int(values.max())))
+    def cast(self, dtype: Any) -> _Listed:
+        return self if dtype is np.float64 else _Listed(self.values.astype(dtype), self.largest)
 
-    def cast(self, dtype: Any) -> _Column:
-        if self.positions is None and dtype is np.float64:
-            return self
-        return _Column(self.values.astype(dtype), self.positions, self.largest)
-
-    def chunk(self, start: int, stop: int) -> Array:
-        if self.positions is None:
-            return self.values[start:stop]
-        return self.values[self.positions[start:stop]]
+    def chunk(self, start: int, stop: int, positions: _Positions) -> Array:  # noqa: ARG002
+        return self.values[start:stop]
 
 
-def _positions(table: Table, arrays: Mapping[str, Array]) -> Array:
-    position: Any = 0
-    for name, axis in zip(table.grid.names, table.grid.axes, strict=True):
-        position = position * len(axis) + _position(name, axis, arrays[name])
-    return np.asarray(position)
+@dataclass(frozen=True, eq=False)
+class _Looked:
+    """An atom's values, looked up in its table."""
+
+    table: Table
+    values: Array
+
+    @property
+    def largest(self) -> int:
+        return max(-self.table.low, self.table.high)
+
+    def cast(self, dtype: Any) -> _Looked:
+        return _Looked(self.table, self.values.astype(dtype))
+
+    def chunk(self, start: int, stop: int, positions: _Positions) -> Array:
+        grid = self.table.grid
+        position: Any = 0
+        for name, axis in zip(grid.names, grid.axes, strict=True):
+            position = position * len(axis) + positions.of(name, axis, start, stop)
+        return np.asarray(self.values[position])
 
 
-def _position(name: str, axis: Array, values: Array) -> Array:
-    """Return where values stand on an axis."""
-    step = int(axis[1] - axis[0]) if len(axis) > 1 and axis.dtype == np.int64 else 0
-    regular = step > 0 and values.dtype == np.int64 and bool(np.all(np.diff(axis) == step))
-    position: Array = np.searchsorted(axis, values) if not regular else (values - axis[0]) // step
-    inside = (position >= 0) & (position < len(axis))
-    wrong = ~inside | (axis[np.where(inside, position, 0)] != values)
+def _source(atom: Atom, arrays: Mapping[str, Array], size: int) -> _Listed | _Looked:
+    if atom.table is not None:
+        return _Looked(atom.table, atom.table.full.reshape(-1))
+    values = np.broadcast_to(evaluate_arrays(atom.expression, arrays), size)
+    if values.dtype == np.float64:
+        raise ExpressionError(f"{atom.expression} is no integer")
+    return _Listed(values, max(-int(values.min()), int(values.max())))
+
+
+class _Positions:
+    """Where hyperparameters' values stand on their axes, found once per chunk."""
+
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        self.arrays = arrays
+        self.finders: dict[str, Callable[[Array], Array]] = {}
+        self.known: dict[str, tuple[int, Array]] = {}
+
+    def of(self, name: str, axis: Array, start: int, stop: int) -> Array:
+        if name not in self.known or self.known[name][0] != start:
+            find = self.finders.setdefault(name, _finder(name, axis, self.arrays[name].dtype))
+            self.known[name] = start, find(self.arrays[name][start:stop])
+        return self.known[name][1]
+
+
+def _finder(name: str, axis: Array, dtype: Any) -> Callable[[Array], Array]:
+    """Return what finds values on an axis, and refuses others."""
+    width = int(axis[-1]) - int(axis[0]) + 1
+    if not axis.dtype == dtype == np.int64 or width > DIRECT:
+        return lambda values: _searched(name, axis, values)
+    low, high = int(axis[0]), int(axis[-1])
+    index = np.full(width, -1, dtype=np.int64)
+    index[axis - low] = np.arange(len(axis))
+
+    def find(values: Array) -> Array:
+        if values.min() < low or values.max() > high:
+            return _searched(name, axis, values)
+        positions: Array = index[values - low]
+        return positions if positions.min() >= 0 else _searched(name, axis, values)
+
+    return find
+
+
+def _searched(name: str, axis: Array, values: Array) -> Array:
+    positions: Array = np.minimum(np.searchsorted(axis, values), len(axis) - 1)
+    wrong = axis[positions] != values
     if wrong.any():
         raise ExpressionError(f"{name}={values[wrong][0]} is outside its domain")
-    return position
+    return positions
 
 
-def _fill(result: Array, plan: Plan, columns: list[_Column], dtype: Any) -> None:
+def _fill(
+    result: Array, plan: Plan, sources: Sequence[_Listed | _Looked], arrays: Mapping[str, Array], dtype: Any
+) -> None:
     coefficients = np.array(plan.coefficients, dtype=dtype)
-    first = 1 + len(columns)
+    first = 1 + len(sources)
     work = np.ones((first + len(plan.products), CHUNK), dtype=dtype)
+    positions = _Positions(arrays)
     for start in range(0, len(result), CHUNK):
         stop = min(start + CHUNK, len(result))
         chunk = work[:, : stop - start]
-        for index, column in enumerate(columns, start=1):
-            chunk[index] = column.chunk(start, stop)
+        for index, source in enumerate(sources, start=1):
+            chunk[index] = source.chunk(start, stop, positions)
         for index, (left, right) in enumerate(plan.products, start=first):
             np.multiply(chunk[left], chunk[right], out=chunk[index])
         result[start:stop] = np.max(_rows(coefficients, chunk), axis=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -34,6 +34,10 @@ class Atom:
     high: Number | None = None
     table: Table | None = None
     quotient: Quotient | None = None
+    _hash: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash(self.expression))
 
     @classmethod
     def variable(cls, symbol: sympy.Symbol, low: Number | None = None, high: Number | None = None) -> Atom:
@@ -54,7 +58,7 @@ class Atom:
         return self is other or (isinstance(other, Atom) and self.expression == other.expression)
 
     def __hash__(self) -> int:
-        return hash(self.expression)
+        return self._hash
 
     def __repr__(self) -> str:
         return f"Atom({self.expression})"

@@ -8,15 +8,19 @@ box by box, some other row is at least as large (see `boxes`). What is not prove
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from fxcost.expr.bounds import shifted
 from fxcost.expr.boxes import Search
 from fxcost.expr.domain import Domain
 from fxcost.expr.expression import Row
-from fxcost.expr.polynomial import Monomial, Polynomial
+from fxcost.expr.polynomial import Atom, Monomial, Polynomial
 from fxcost.expr.sampling import likely_largest
+from fxcost.expr.vectorised import Array, narrow
 
 
 class Reason(enum.StrEnum):
@@ -64,11 +68,20 @@ def prune(rows: Iterable[Row], domain: Domain, budget: int = 20_000) -> Pruned:
     (['width**2', '8*batch*width'], ['SHIFTED', 'SHIFTED'])
     """
     proofs: list[Dropped] = []
-    kept = _distinct(rows, proofs)
-    kept = _undominated(kept, proofs, Reason.COEFFICIENTS, lambda polynomial: polynomial)
-    kept = _undominated(kept, proofs, Reason.SHIFTED, shifted)
-    kept = _uncovered(kept, proofs, domain, budget)
-    return Pruned(tuple(kept), tuple(proofs))
+    kept = _comparable(_distinct(rows, proofs))
+    plain = [candidate.polynomial for candidate in kept]
+    kept = _undominated(kept, plain, Reason.COEFFICIENTS, proofs)
+    raised = [shifted(candidate.polynomial) for candidate in kept]
+    kept = _undominated(kept, raised, Reason.SHIFTED, proofs)
+    return Pruned(tuple(_uncovered(kept, domain, budget, proofs)), tuple(proofs))
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A row, and its polynomial multiplied by a number that is the same for all."""
+
+    row: Row
+    polynomial: Polynomial
 
 
 def _distinct(rows: Iterable[Row], proofs: list[Dropped]) -> list[Row]:
@@ -80,49 +93,74 @@ def _distinct(rows: Iterable[Row], proofs: list[Dropped]) -> list[Row]:
     return list(first.values())
 
 
+def _comparable(rows: Sequence[Row]) -> list[_Candidate]:
+    """Multiply all rows by one positive integer that lets exact quotients `x // k` be written by x."""
+    scale = math.lcm(*(_denominator(monomial) for row in rows for monomial in row.polynomial.terms))
+    if scale == 1:
+        return [_Candidate(row, row.polynomial) for row in rows]
+    return [_Candidate(row, _multiplied(row.polynomial, scale)) for row in rows]
+
+
+def _denominator(monomial: Monomial) -> int:
+    return math.prod(_divisor(atom) ** exponent for atom, exponent in monomial)
+
+
+def _divisor(atom: Atom) -> int:
+    """Return k for an exact quotient `x // k`, else 1."""
+    return atom.quotient.coefficient if atom.quotient is not None and not atom.quotient.monomial else 1
+
+
+def _multiplied(polynomial: Polynomial, scale: int) -> Polynomial:
+    total = Polynomial()
+    for monomial, coefficient in polynomial.terms.items():
+        product = Polynomial.constant(coefficient * (scale // _denominator(monomial)))
+        for atom, exponent in monomial:
+            factor = Polynomial.of_atom(atom) * _divisor(atom)  # reduces to x by the atom's own quotient
+            product = product * factor**exponent
+        total = total + product
+    return total
+
+
 def _undominated(
-    rows: list[Row],
-    proofs: list[Dropped],
-    reason: Reason,
-    form: Callable[[Polynomial], Polynomial],
-) -> list[Row]:
-    """Keep the rows that have a larger coefficient somewhere than each other row."""
-    forms = [form(row.polynomial) for row in rows]
-    signs = {monomial: _is_nonnegative(monomial) for each in forms for monomial in each.terms}
-    order = sorted(range(len(rows)), key=lambda index: -sum(forms[index].terms.values()))
+    candidates: list[_Candidate], forms: list[Polynomial], reason: Reason, proofs: list[Dropped]
+) -> list[_Candidate]:
+    """Keep the rows that have, in a form of theirs, a larger coefficient somewhere than each other row."""
+    matrix = _coefficients(forms)
+    order = np.argsort([-sum(form.terms.values()) for form in forms], kind="stable")
     kept: list[int] = []
-    for index in order:
-        above = next((other for other in kept if _dominates(forms[other], forms[index], signs)), None)
-        if above is None:
-            kept.append(index)
+    for index in order.tolist():
+        above = [kept[at] for at in np.flatnonzero(np.all(matrix[kept] >= matrix[index], axis=1))]
+        if above:
+            proofs.append(Dropped(candidates[index].row, reason, (candidates[above[0]].row,)))
         else:
-            proofs.append(Dropped(rows[index], reason, (rows[above],)))
-    return [rows[index] for index in sorted(kept)]
+            kept.append(index)
+    return [candidates[index] for index in sorted(kept)]
+
+
+def _coefficients(polynomials: Sequence[Polynomial]) -> Array:
+    """Return coefficients to compare: those of monomials that may be negative also with the other sign."""
+    monomials = list(dict.fromkeys(monomial for polynomial in polynomials for monomial in polynomial.terms))
+    lines = [[polynomial.terms.get(monomial, 0) for monomial in monomials] for polynomial in polynomials]
+    matrix = narrow(np.array(lines, dtype=object).reshape(len(polynomials), len(monomials)))
+    signed = [not _is_nonnegative(monomial) for monomial in monomials]
+    return np.concatenate([matrix, -matrix[:, signed]], axis=1)
 
 
 def _is_nonnegative(monomial: Monomial) -> bool:
     return all(atom.low is not None and atom.low >= 0 for atom, _ in monomial)
 
 
-def _dominates(above: Polynomial, below: Polynomial, nonnegative: dict[Monomial, bool]) -> bool:
-    """Say whether every coefficient is at least the other's; equal where a monomial may be negative."""
-    for monomial in above.terms.keys() | below.terms.keys():
-        difference = above.terms.get(monomial, 0) - below.terms.get(monomial, 0)
-        if difference < 0 or (difference and not nonnegative[monomial]):
-            return False
-    return True
-
-
-def _uncovered(rows: Sequence[Row], proofs: list[Dropped], domain: Domain, budget: int) -> list[Row]:
+def _uncovered(candidates: list[_Candidate], domain: Domain, budget: int, proofs: list[Dropped]) -> list[Row]:
     """Keep the rows likely to be needed, and those not proved to be below them."""
-    needed = likely_largest([row.polynomial for row in rows], domain)
-    for index in range(len(rows)):
+    polynomials = [candidate.polynomial for candidate in candidates]
+    needed = likely_largest(polynomials, domain)
+    search = Search(polynomials, domain)
+    for index, candidate in enumerate(candidates):
         if index in needed:
             continue
-        others = [rows[other] for other in sorted(needed)]
-        search = Search([row.polynomial for row in others], rows[index].polynomial, domain)
-        if search.covers(budget):
-            proofs.append(Dropped(rows[index], Reason.BOXES, tuple(others)))
+        others = sorted(needed)
+        if search.covers(index, others, budget):
+            proofs.append(Dropped(candidate.row, Reason.BOXES, tuple(candidates[at].row for at in others)))
         else:
             needed.add(index)
-    return [rows[index] for index in sorted(needed)]
+    return [candidates[index].row for index in sorted(needed)]

@@ -53,10 +53,9 @@ def _points(rows: Sequence[Polynomial], domain: Domain) -> Mapping[str, Array]:
 def _snapped(axis: Axis, low: float, high: float, fractions: Array) -> Array:
     """Return values of an axis at these fractions of the way from low to high."""
     if isinstance(axis.listed, range):
-        steps = range(0, int(high) - int(low) + 1, axis.listed.step)
-        return int(low) + axis.listed.step * np.minimum(fractions * len(steps), len(steps) - 1).astype(
-            np.int64
-        )
+        steps = len(range(0, int(high) - int(low) + 1, axis.listed.step))
+        index = np.minimum(fractions * steps, steps - 1).astype(np.int64)
+        return np.asarray(int(low) + axis.listed.step * index)
     if axis.values is None:
         return np.asarray(low + fractions * (high - low))
     inside = axis.values[(axis.values >= low) & (axis.values <= high)]
