@@ -170,8 +170,7 @@ have; its arguments are: self, mat2, out_dtype, out (and 'result')
         if required and parameter not in (*names, "result"):
             raise DeclarationError(
                 f"formula {function.__name__}{inspect.signature(function)} asks for {parameter!r}, which "
-                f"{name} does not have; its arguments are: {', '.join(names)} (and "
-                f"'result')"
+                f"{name} does not have; its arguments are: {', '.join(names)} (and 'result')"
             )
 
 
