@@ -21,7 +21,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor
 
-from fxcost.trace import recurrent, twins
+from fxcost.trace import composites, recurrent, twins
 
 Replacement = Callable[[Any], Any]
 
@@ -69,6 +69,7 @@ def _nonzero(original: Any) -> Callable[[torch.SymFloat], bool]:
     return lambda number: bool(number != 0.0)
 
 
+UPSAMPLING = tuple(name for name in dir(torch._C._nn) if name.removeprefix("_").startswith("upsample"))
 PATCHES: tuple[Patch, ...] = (
     Patch(
         "torch:SymFloat",
@@ -87,6 +88,33 @@ PATCHES: tuple[Patch, ...] = (
         "_VF",
         "a fake tensor unrolls LSTM and GRU into other operators than the CPU runs",
         recurrent.Kernels,
+    ),
+    Patch(
+        "torch",
+        "_native_multi_head_attention",
+        "its schema takes the width and the heads as ints and pins them",
+        composites.native_multi_head_attention,
+    ),
+    Patch(
+        "torch",
+        "_transformer_encoder_layer_fwd",
+        "its schema takes the width and the heads as ints and pins them",
+        composites.transformer_encoder_layer_fwd,
+    ),
+    Patch(
+        "torch",
+        "norm_except_dim",
+        "C++ reads the weight's sizes as ints; weight_norm calls it",
+        composites.norm_except_dim,
+    ),
+    *(
+        Patch(
+            "torch._C._nn",
+            name,
+            "C++ reads the input's sizes as ints; nn.functional.interpolate calls it",
+            composites.upsampling,
+        )
+        for name in UPSAMPLING
     ),
     Patch(
         "huggingface_hub.dataclasses",

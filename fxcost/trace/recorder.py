@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,6 @@ from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 
 from fxcost.errors import DataDependentError, UnknownOperatorError
 from fxcost.program import Event, Phase, Question, QuestionKind, Size, Source, TensorMeta
-
 from fxcost.trace.kernels import kernel_of
 from fxcost.trace.known import KnownValues
 from fxcost.trace.questions import user_source
@@ -124,7 +123,9 @@ class Recorder(TorchDispatchMode):
 
     def _record(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         module, source = self._place()
-        node = self.graph.call_function(func, tree_map(self._argument, args), tree_map(self._argument, kwargs))
+        node = self.graph.call_function(
+            func, tree_map(self._argument, args), tree_map(self._argument, kwargs)
+        )
         self._last = node.name
         for leaf in tree_leaves(result):
             if isinstance(leaf, torch.Tensor):
@@ -215,6 +216,14 @@ class Recorder(TorchDispatchMode):
             yield
         finally:
             self._module_stack.pop()
+
+
+def restate(result: torch.Tensor, arguments: Mapping[int, Any]) -> None:
+    """Write what positional arguments stand for into the node of a result whose schema takes plain ints."""
+    node = result.__dict__[NODE]
+    node = node.args[0] if node.target is operator.getitem else node
+    sizes = {position: size_of(number) for position, number in arguments.items()}
+    node.args = tuple(sizes.get(position, argument) for position, argument in enumerate(node.args))
 
 
 def size_of(value: Any) -> Size:

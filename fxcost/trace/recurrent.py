@@ -31,21 +31,20 @@ class Kernels:
         if isinstance(args[3], (list, tuple)) or len(args[2]) != _weights_per_layer(args[3]) * _layers(args):
             return self._original.lstm(*args)
         inputs, (hidden, cell), weights, biases, layers, dropout, train, bidirectional, batch_first = args
-        inputs = inputs.transpose(0, 1) if batch_first else inputs
-        layer_input = inputs.contiguous()
+        inputs = (inputs.transpose(0, 1) if batch_first else inputs).contiguous()
+        layer_input = inputs  # the first one lives to the end, as in C++
         hidden, cell = hidden.contiguous(), cell.contiguous()
         directions = 2 if bidirectional else 1
         last_hidden, last_cell = [], []
+        outputs = [layer_input] * directions  # each lives until the next layer's replaces it
         for layer in range(layers):
-            outputs = []
             for direction in range(directions):
                 index = layer * directions + direction
-                output, layer_hidden, layer_cell, _ = torch.ops.aten.mkldnn_rnn_layer(
+                outputs[direction], layer_hidden, layer_cell, _ = torch.ops.aten.mkldnn_rnn_layer(
                     layer_input, *_four_weights(weights, index, biases), hidden[index], cell[index],
                     direction == 1, [], LSTM_MODE, _at_hint(hidden.shape[2]), layers, biases, bidirectional,
                     batch_first, train,
                 )  # fmt: skip
-                outputs.append(output)
                 last_hidden.append(layer_hidden)
                 last_cell.append(layer_cell)
             layer_input = outputs[0] if directions == 1 else torch.cat(outputs, -1)
@@ -75,6 +74,29 @@ class Kernels:
         result = layer_input.transpose(0, 1) if batch_first else layer_input
         return result, torch.stack(last_hidden, 0)
 
+    def lstm_cell(
+        self, inputs: torch.Tensor, state: Weights, *weights: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Run one step of an LSTM."""
+        hidden, cell = state
+        gates = _linear(hidden, weights[1::2]).add_(_linear(inputs, weights[0::2]))
+        gate = torch.unsafe_split(gates, hidden.shape[1], 1)
+        ingate, forget = gate[0].sigmoid_(), gate[1].sigmoid_()
+        new, outgate = gate[2].tanh_(), gate[3].sigmoid_()
+        cell = (forget * cell).add_(ingate * new)
+        return outgate * cell.tanh(), cell
+
+    def gru_cell(
+        self, inputs: torch.Tensor, hidden: torch.Tensor, *weights: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Run one step of a GRU."""
+        return _gru_cell(_linear(inputs, weights[0::2]), hidden, weights)
+
+
+def _linear(inputs: torch.Tensor, weights: Sequence[torch.Tensor | None]) -> torch.Tensor:
+    weight, bias = weights
+    return functional.linear(inputs, weight, bias)
+
 
 def _gru_one_direction(
     inputs: torch.Tensor, hiddens: Weights, cells: Sequence[Weights]
@@ -103,9 +125,7 @@ def _projected(inputs: torch.Tensor, weights: Weights) -> torch.Tensor:
     return functional.linear(inputs, weights[0], weights[2] if len(weights) > 2 else None)
 
 
-def _gru_steps(
-    steps: Sequence[torch.Tensor], hidden: torch.Tensor, weights: Weights
-) -> list[torch.Tensor]:
+def _gru_steps(steps: Sequence[torch.Tensor], hidden: torch.Tensor, weights: Weights) -> list[torch.Tensor]:
     outputs = []
     for step in steps:
         hidden = _gru_cell(step, hidden, weights)
@@ -148,7 +168,9 @@ def _at_hint(size: Any) -> int:
     return int(size.node.hint) if isinstance(size, torch.SymInt) else int(size)
 
 
-def lstm_workspace(steps: Any, batch: Any, inputs: Any, hidden: Any, maximum: Callable[[Any, Any], Any]) -> Any:
+def lstm_workspace(
+    steps: Any, batch: Any, inputs: Any, hidden: Any, maximum: Callable[[Any, Any], Any]
+) -> Any:
     """Return the bytes of the workspace that oneDNN's LSTM keeps for training.
 
     Sections for the gates, the hidden state, and the states and their gradients, each a matrix of floats with

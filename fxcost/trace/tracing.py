@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +51,7 @@ class Subject:
 def trace(subject: Subject, domain: Domain, hint: Config) -> Program:
     """Trace a subject with the hyperparameters' values in `hint` answering every question.
 
-    Modules that the factory imports while it runs cannot have been patched before: then a second trace is made.
+    Modules that the factory imports while it runs cannot have been patched before: then it is traced again.
 
     Raises:
         FactoryError: The user's code raised; the message names the line.
@@ -145,7 +144,7 @@ class _Run:
         for tensor in _tensors(batch):
             recorder.see(tensor, "batch", "", None)
             if tensor.is_floating_point() or tensor.is_complex():
-                recorder.known.forget(tensor)  # the example's tokens and masks are typical, its floats are not
+                recorder.known.forget(tensor)  # tokens and masks are typical, floats are not
         return model, batch
 
     def _infer(self, model: nn.Module, batch: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Program:
@@ -276,7 +275,6 @@ def _tensors(tree: Any) -> list[torch.Tensor]:
 def _without_garbage_collection() -> Iterator[None]:
     """Keep the order of releases the same in every trace: cycles are left alone while it runs."""
     enabled = gc.isenabled()
-    gc.collect()
     gc.disable()
     try:
         yield

@@ -1,0 +1,79 @@
+"""Functions of torch whose C++ body reads sizes as ints, written so that the sizes stay symbolic.
+
+Each takes the function that it stands in for, as the rows of `construction.PATCHES` do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from fxcost.trace.recorder import restate
+from fxcost.trace.twins import int_twin
+
+Function = Callable[..., Any]
+EMBEDDING, HEADS = 3, 4
+
+
+def native_multi_head_attention(original: Function) -> Function:
+    """Let attention's fast path, whose schema has ints, see its width and its number of heads as symbols."""
+
+    def attention(*args: Any) -> Any:
+        need_weights, average = args[10], args[11]
+        if need_weights and not average:
+            return original(*args)  # the weights of every head: their number is a size of the result
+        return _with_ints_at_hint(original, args, (EMBEDDING, HEADS))
+
+    return attention
+
+
+def transformer_encoder_layer_fwd(original: Function) -> Function:
+    """Let the encoder layer's fast path, whose schema has ints, see its width and heads as symbols."""
+
+    def layer(*args: Any) -> Any:
+        return _with_ints_at_hint(original, args, (EMBEDDING - 2, HEADS - 2))
+
+    return layer
+
+
+def _with_ints_at_hint(original: Function, args: tuple[Any, ...], positions: tuple[int, ...]) -> Any:
+    """Call with hints for some arguments that decide no size, and write their symbols into the node."""
+    symbols = {position: args[position] for position in positions if isinstance(args[position], torch.SymInt)}
+    hints = {position: number.node.hint for position, number in symbols.items()}
+    result = original(*(hints.get(position, argument) for position, argument in enumerate(args)))
+    restate(result if isinstance(result, torch.Tensor) else result[0], symbols)
+    return result
+
+
+def norm_except_dim(_original: Function) -> Function:
+    """Take norms over all dimensions but one as `native/WeightNorm.cpp` does."""
+
+    def norm(tensor: torch.Tensor, power: int, dim: int) -> torch.Tensor:
+        if dim == -1:
+            return tensor.norm(power)
+        if dim not in (0, tensor.ndim - 1):
+            return norm(tensor.swapaxes(0, dim), power, 0).swapaxes(0, dim)
+        shape = [1] * tensor.ndim
+        shape[dim] = tensor.shape[dim]
+        rows = (tensor.shape[0], -1) if dim == 0 else (-1, tensor.shape[dim])
+        return tensor.contiguous().view(rows).norm(power, 0 if dim else 1).view(shape)
+
+    return norm
+
+
+def upsampling(original: Function) -> Function:
+    """Compute the output's size in Python, as `native/UpSample.cpp` does, and call the operator with it."""
+    operator = getattr(torch.ops.aten, original.__name__).default
+
+    def upsample(tensor: torch.Tensor, output_size: list[int] | None, *options: Any) -> torch.Tensor:
+        *align_corners, factors = options
+        if output_size is None:
+            sizes = zip(tensor.shape[2:], factors, strict=True)
+            output_size = [int_twin(size * factor) for size, factor in sizes]
+        scales = factors or [None] * (tensor.ndim - 2)
+        result: torch.Tensor = operator(tensor, output_size, *align_corners, *scales)
+        return result
+
+    return upsample
