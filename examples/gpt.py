@@ -15,7 +15,7 @@ from torch.nn import functional
 
 import fxcost as fc
 
-VOCABULARY, LONGEST, DEPTH = 50_257, 8_192, 12
+VOCABULARY, LONGEST, DEPTH = 50_257, 4_096, 12
 
 
 class Block(nn.Module):
@@ -52,7 +52,7 @@ class GPT(nn.Module):
     width=fc.Int(64, 4096, step=64),
     heads=fc.Choice(4, 8, 16),
     batch=fc.Int(1, 512),
-    seq=fc.Int(128, 8192, step=128),
+    seq=fc.Int(128, LONGEST, step=128),
     example=lambda batch, seq: torch.zeros(batch, seq, dtype=torch.long),
 )
 def gpt(width: int, heads: int) -> GPT:

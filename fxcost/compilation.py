@@ -42,9 +42,7 @@ class Cost:
         self.factory = factory
         self.training = training
         self.regions = regions
-        self.quantities = {
-            definition.name: Quantity(definition, regions) for definition in DEFINITIONS
-        }
+        self.quantities = {definition.name: Quantity(definition, regions) for definition in DEFINITIONS}
         self.__dict__.update(self.quantities)
 
     @property

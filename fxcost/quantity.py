@@ -174,5 +174,7 @@ def _sizes(region: Region) -> Sizes:
     return region.sizes
 
 
-def _chosen(flat: Mapping[str, npt.NDArray[Any]], inside: npt.NDArray[np.bool_]) -> dict[str, npt.NDArray[Any]]:
+def _chosen(
+    flat: Mapping[str, npt.NDArray[Any]], inside: npt.NDArray[np.bool_]
+) -> dict[str, npt.NDArray[Any]]:
     return {name: array[inside] for name, array in flat.items()}

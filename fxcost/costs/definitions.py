@@ -40,7 +40,10 @@ DEFINITIONS: tuple[Definition, ...] = (
     ),
     Definition("buffers", Unit.COUNT, "elements of all buffers", parameters.buffers),
     Definition(
-        "weight_bytes", Unit.BYTES, "bytes of parameters and buffers, whatever their dtype", parameters.weight_bytes
+        "weight_bytes",
+        Unit.BYTES,
+        "bytes of parameters and buffers, whatever their dtype",
+        parameters.weight_bytes,
     ),
     Definition(
         "flops",
@@ -62,12 +65,8 @@ DEFINITIONS: tuple[Definition, ...] = (
         "bytes that each operator reads and writes, none taken to stay in a cache",
         operations.traffic,
     ),
-    Definition(
-        "bytes_read", Unit.BYTES, "bytes that each operator reads", operations.bytes_read
-    ),
-    Definition(
-        "bytes_written", Unit.BYTES, "bytes that each operator writes", operations.bytes_written
-    ),
+    Definition("bytes_read", Unit.BYTES, "bytes that each operator reads", operations.bytes_read),
+    Definition("bytes_written", Unit.BYTES, "bytes that each operator writes", operations.bytes_written),
     Definition(
         "activations",
         Unit.BYTES,

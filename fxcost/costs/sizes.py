@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -31,7 +31,8 @@ class Sizes:
     def call(self, node: torch.fx.Node) -> ops.Call:
         """Return an ATen call with its shapes in normal form."""
         args, kwargs, result = self.program.call(node)
-        return ops.Call(node.target, self._normal(args), self._normal(kwargs), self._normal(result))
+        operator = cast(torch._ops.OpOverload, node.target)
+        return ops.Call(operator, self._normal(args), self._normal(kwargs), self._normal(result))
 
     def _normal(self, value: Any) -> Any:
         if isinstance(value, TensorMeta):
