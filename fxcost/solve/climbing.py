@@ -8,17 +8,18 @@ from fxcost.expr.functions import Number
 from fxcost.solve.lattice import Box, Point
 
 
-def climbed(point: Point, score: int, box: Box, score_of: Callable[[Point], int | None]) -> tuple[Point, int]:
+def climbed(point: Point, score: int, box: Box, better: Callable[[Point, int], int | None]) -> Point:
     """Move along one hyperparameter after the other while that is better.
 
     Args:
         point: Where to start.
         score: How good it is.
         box: Where to stay.
-        score_of: How good a point is; None where it is not allowed.
+        better: The score of a point that is allowed and has more than a score; None of any other.
 
-    >>> climbed((0, 0), 0, Box((0, 0), (9, 9)), lambda point: sum(point) if sum(point) < 13 else None)
-    ((9, 3), 12)
+    >>> better = lambda point, least: sum(point) if least < sum(point) < 13 else None
+    >>> climbed((0, 0), 0, Box((0, 0), (9, 9)), better)
+    (9, 3)
     """
     improved = True
     while improved:
@@ -26,11 +27,11 @@ def climbed(point: Point, score: int, box: Box, score_of: Callable[[Point], int 
         for index in range(len(point)):
             for position in _tries(point[index], box.low[index], box.high[index]):
                 moved = (*point[:index], position, *point[index + 1 :])
-                better = score_of(moved)
-                if better is not None and better > score:
-                    point, score, improved = moved, better, True
+                higher = better(moved, score)
+                if higher is not None:
+                    point, score, improved = moved, higher, True
                     break
-    return point, score
+    return point
 
 
 def _tries(at: Number, low: Number, high: Number) -> Iterator[Number]:

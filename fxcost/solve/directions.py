@@ -28,8 +28,23 @@ def directions(polynomial: Polynomial, factors: Factors, count: int) -> tuple[Sl
         factors: Its atoms as functions of positions.
         count: The number of hyperparameters.
     """
+    slopes = tuple(_rising(polynomial, factors, index) for index in range(count))
+    if None not in slopes:
+        return slopes
     from_low_ends = shifted(_bounded(polynomial, factors))
     return tuple(_direction(from_low_ends, factors, index) for index in range(count))
+
+
+def _rising(polynomial: Polynomial, factors: Factors, index: int) -> Slope:
+    """Return how a sum of positive multiples of products of nonnegative atoms changes."""
+    total: Slope = 0
+    for monomial, coefficient in polynomial.terms.items():
+        for atom, _ in monomial:
+            factor = factors[atom]
+            if coefficient < 0 or factor.low is None or factor.low < 0:
+                return None
+            total = _both(total, factor.slope(index))
+    return total
 
 
 def _bounded(polynomial: Polynomial, factors: Factors) -> Polynomial:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+import math
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,8 +11,8 @@ import numpy as np
 from fxcost.expr import Atom, Polynomial
 from fxcost.expr.polynomial import Monomial
 from fxcost.expr.vectorised import Array
-from fxcost.solve.directions import directions
-from fxcost.solve.factors import Factor, Opaque, Slope, factor_of
+from fxcost.solve.directions import Factors, directions
+from fxcost.solve.factors import Opaque, Slope, factor_of
 from fxcost.solve.lattice import Box, Lattice, Point
 
 INT64 = 2**62
@@ -39,6 +39,7 @@ class Enclosure:
 
     def __init__(self, rows: Sequence[Sequence[Polynomial]], lattice: Lattice) -> None:
         self._widths = [len(row) for row in rows]
+        self._plain = max(self._widths) == 1
         polynomials = [polynomial for row in rows for polynomial in row]
         atoms = {atom for polynomial in polynomials for atom in polynomial.atoms}
         factors = {atom: factor_of(atom, lattice) for atom in atoms}
@@ -62,71 +63,73 @@ class Enclosure:
 
     def lower(self, box: Box) -> int | None:
         """Return what no value inside the box is below; None where nothing is known."""
+        if self._plain:
+            largest = [group.bounds(box, upper=False) for _, group in self._groups]
+            return max((max(row) for row in largest if row), default=None)
         rows = self._rows(box, upper=False)
-        known = [min(row) for row in rows if None not in row]
-        return max(known, default=None)
+        return max((min(row) for row in rows if None not in row), default=None)
 
     def upper(self, box: Box) -> int | None:
         """Return what no value inside the box is above; None where nothing is known."""
+        if self._plain:
+            largest = [group.bounds(box, upper=True) for _, group in self._groups]
+            return max(map(max, largest)) if all(largest) else None
         rows = [[value for value in row if value is not None] for row in self._rows(box, upper=True)]
         return max(map(min, rows)) if all(rows) else None
 
-    def _rows(self, box: Box, *, upper: bool) -> Iterable[Sequence[Any]]:
+    def _rows(self, box: Box, *, upper: bool) -> list[list[Any]]:
         values: list[int | None] = [None] * sum(self._widths)
         for places, group in self._groups:
-            for place, value in zip(places, group.bounds(box, upper=upper), strict=True):
+            for place, value in zip(places, group.bounds(box, upper=upper), strict=False):
                 values[place] = value
-        start = 0
-        for width in self._widths:
-            yield values[start : start + width]
-            start += width
+        ends = np.cumsum(self._widths).tolist()
+        return [values[end - width : end] for width, end in zip(self._widths, ends, strict=True)]
 
 
 class Group:
     """Polynomials that rise and fall alike, as a matrix of coefficients over their monomials."""
 
     def __init__(
-        self,
-        polynomials: Sequence[Polynomial],
-        signature: Signature,
-        factors: Mapping[Atom, Factor],
-        whole: Box,
+        self, polynomials: Sequence[Polynomial], signature: Signature, factors: Factors, whole: Box
     ) -> None:
         self.signature = signature
-        self.factors = {atom: factors[atom] for polynomial in polynomials for atom in polynomial.atoms}
-        self.monomials: list[Monomial] = list(dict.fromkeys(m for each in polynomials for m in each.terms))
-        terms = [[each.terms.get(monomial, 0) for monomial in self.monomials] for each in polynomials]
-        self.dtype = np.dtype(np.int64) if self._small(terms, whole) else np.dtype(object)
-        self.coefficients = np.array(terms, dtype=self.dtype).reshape(len(polynomials), len(self.monomials))
+        self.monotone = None not in signature
+        atoms = list(dict.fromkeys(atom for each in polynomials for atom in each.atoms))
+        self.factors = [factors[atom] for atom in atoms]
+        monomials = list(dict.fromkeys(monomial for each in polynomials for monomial in each.terms))
+        self.products = [_places(monomial, atoms) for monomial in monomials]
+        terms = [[each.terms.get(monomial, 0) for monomial in monomials] for each in polynomials]
+        shape = len(polynomials), len(monomials)
+        self.coefficients: Array = np.array(terms, dtype=self._dtype(terms, whole)).reshape(shape)
+        self._positive, self._negative = np.maximum(self.coefficients, 0), np.minimum(self.coefficients, 0)
 
-    def _small(self, terms: Sequence[Sequence[int]], whole: Box) -> bool:
-        """Say whether every partial sum fits int64."""
-        ends = self._monomial_ends(whole)
+    def _dtype(self, terms: Sequence[Sequence[int]], whole: Box) -> type:
+        """Return int64 where every partial sum fits, else object: Python's ints."""
+        ends = self._product_ends(whole)
         if ends is None:
-            return False
+            return object
         sizes = [max(abs(low), abs(high)) for low, high in ends]
-        return all(sum(abs(c) * size for c, size in zip(row, sizes, strict=True)) < INT64 for row in terms)
+        sums = (sum(abs(c) * size for c, size in zip(row, sizes, strict=True)) for row in terms)
+        return np.int64 if all(total < INT64 for total in sums) else object
 
-    @cached_property
-    def _positive(self) -> Array:
-        return np.maximum(self.coefficients, 0)
-
-    @cached_property
-    def _negative(self) -> Array:
-        return np.minimum(self.coefficients, 0)
-
-    def bounds(self, box: Box, *, upper: bool) -> Sequence[int | None]:
-        """Return an upper (or lower) bound of each polynomial."""
-        ends = self._monomial_ends(self._corner(box, upper=upper))
+    def bounds(self, box: Box, *, upper: bool) -> list[int]:
+        """Return an upper (or lower) bound of each polynomial; nothing, where one is not known."""
+        corner = self._corner(box, upper=upper)
+        if self.monotone:
+            values = [factor.at(corner.low) for factor in self.factors]
+            products = [math.prod([values[place] for place in places]) for places in self.products]
+            return self._totals(self.coefficients, products)
+        ends = self._product_ends(corner)
         if ends is None:
-            return [None] * len(self.coefficients)
-        low, high = (np.array([pair[side] for pair in ends], dtype=self.dtype) for side in (0, 1))
-        if None not in self.signature:
-            totals: list[int | None] = (self.coefficients @ high).tolist()
-        elif upper:
-            totals = (self._positive @ high + self._negative @ low).tolist()
-        else:
-            totals = (self._positive @ low + self._negative @ high).tolist()
+            return []
+        low, high = [pair[0] for pair in ends], [pair[1] for pair in ends]
+        if upper:
+            low, high = high, low
+        parts = zip(self._totals(self._positive, low), self._totals(self._negative, high), strict=True)
+        return [above + below for above, below in parts]
+
+    def _totals(self, coefficients: Any, products: list[int]) -> list[int]:
+        totals: list[int] = (coefficients @ np.array(products, dtype=coefficients.dtype)).tolist()
         return totals
 
     def _corner(self, box: Box, *, upper: bool) -> Box:
@@ -135,40 +138,35 @@ class Group:
         for index, slope in enumerate(self.signature):
             if slope is None:
                 continue
-            end = box.high[index] if (slope > 0) == upper else box.low[index]
-            low[index] = high[index] = end
+            if (slope > 0) == upper:
+                low[index] = high[index]
+            else:
+                high[index] = low[index]
         return Box(tuple(low), tuple(high))
 
-    def _monomial_ends(self, box: Box) -> list[tuple[int, int]] | None:
-        ends: dict[Atom, tuple[int, int]] = {}
-        for atom, factor in self.factors.items():
+    def _product_ends(self, box: Box) -> list[tuple[int, int]] | None:
+        ends: list[tuple[int, int]] = []
+        for factor in self.factors:
             pair = factor.ends(box)
             if pair is None:
                 return None
-            ends[atom] = pair
-        return [_product_ends(monomial, ends) for monomial in self.monomials]
+            ends.append(pair)
+        return [_ends_of_product([ends[place] for place in places]) for places in self.products]
 
 
-def _product_ends(monomial: Monomial, ends: Mapping[Atom, tuple[int, int]]) -> tuple[int, int]:
-    """Return the extremes of a product of powers of numbers between their ends."""
+def _places(monomial: Monomial, atoms: Sequence[Atom]) -> list[int]:
+    """Return a monomial as places of its atoms, each as often as its exponent says."""
+    return [place for atom, exponent in monomial for place in [atoms.index(atom)] * exponent]
+
+
+def _ends_of_product(factors: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Return the extremes of a product of numbers between their ends.
+
+    >>> _ends_of_product([(-2, 3), (1, 4)])
+    (-8, 12)
+    """
     low, high = 1, 1
-    for atom, exponent in monomial:
-        first, last = ends[atom]
-        if first >= 0:
-            first, last = first**exponent, last**exponent
-        else:
-            first, last = _power_ends(first, last, exponent)
-        if low >= 0 and first >= 0:
-            low, high = low * first, high * last
-        else:
-            corners = low * first, low * last, high * first, high * last
-            low, high = min(corners), max(corners)
+    for first, last in factors:
+        corners = low * first, low * last, high * first, high * last
+        low, high = min(corners), max(corners)
     return low, high
-
-
-def _power_ends(first: int, last: int, exponent: int) -> tuple[int, int]:
-    """Return the extremes of a power of a number that may be negative."""
-    if exponent % 2:
-        return first**exponent, last**exponent
-    powers = first**exponent, last**exponent
-    return (0 if last >= 0 else min(powers)), max(powers)

@@ -13,7 +13,7 @@ import numpy as np
 from fxcost.errors import ExpressionError
 from fxcost.expr import Atom, evaluate, evaluate_arrays
 from fxcost.expr.vectorised import Array
-from fxcost.solve.lattice import Box, Lattice
+from fxcost.solve.lattice import Box, Lattice, Point
 
 Ends: TypeAlias = "tuple[int, int] | None"
 """Smallest and largest possible value; None where one of them is not known."""
@@ -51,9 +51,13 @@ class Variable:
         """All its values; None where they are too many."""
         return np.array(self.values, dtype=object) if len(self.values) <= LONG else None
 
+    def at(self, point: Point) -> int:
+        """Return its value at a point."""
+        return self.values[point[self.index]]  # type: ignore[index]
+
     def ends(self, box: Box) -> Ends:
         """Return its values at the box's corners."""
-        return self.values[int(box.low[self.index])], self.values[int(box.high[self.index])]
+        return self.at(box.low), self.at(box.high)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,17 +87,15 @@ class Tabulated:
         """Its values, where it depends on one hyperparameter."""
         return self.array.astype(object) if len(self.indices) == 1 else None
 
+    def at(self, point: Point) -> int:
+        """Return its value at a point."""
+        value: int = self.array.item(*[point[index] for index in self.indices])  # type: ignore[arg-type]
+        return value
+
     def ends(self, box: Box) -> Ends:
-        """Return the extremes inside the box, at its corners where the slopes allow."""
-        low = [int(box.low[index]) for index in self.indices]
-        high = [int(box.high[index]) for index in self.indices]
-        if None in self.slopes and low != high:
-            part = self.array[tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))]
-            return int(part.min()), int(part.max())
-        falls = [slope is not None and slope < 0 for slope in self.slopes]
-        smallest = tuple(b if falling else a for a, b, falling in zip(low, high, falls, strict=True))
-        largest = tuple(a if falling else b for a, b, falling in zip(low, high, falls, strict=True))
-        return int(self.array[smallest]), int(self.array[largest])
+        """Return the extremes inside the box."""
+        part = self.array[tuple(slice(int(box.low[i]), int(box.high[i]) + 1) for i in self.indices)]
+        return int(part.min()), int(part.max())
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,12 +124,17 @@ class Opaque:
         """Return that nothing is known, for the hyperparameters it names."""
         return None if index in self.support else 0
 
+    def at(self, point: Point) -> int:
+        """Return its value at a point."""
+        value = evaluate(self.atom.expression, self.lattice.values(point))
+        if not isinstance(value, int):
+            raise ExpressionError(f"{self.atom.expression} is {value!r}, no integer")
+        return value
+
     def ends(self, box: Box) -> Ends:
         """Return its value where the box fixes its support, else the atom's own bounds."""
         if all(box.fixed(index) for index in self.support):
-            value = evaluate(self.atom.expression, self.lattice.values(box.low))
-            if not isinstance(value, int):
-                raise ExpressionError(f"{self.atom.expression} is {value!r}, no integer")
+            value = self.at(box.low)
             return value, value
         low, high = self.atom.low, self.atom.high
         return (low, high) if isinstance(low, int) and isinstance(high, int) else None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import z3
 
+from fxcost.errors import ExpressionError
 from fxcost.solve.budget import DEFAULT_SECONDS, Budget, OutOfBudgetError, Progress
 from fxcost.solve.cells import Cell, Ground
 from fxcost.solve.climbing import climbed
@@ -141,6 +142,7 @@ class Optimisation:
             elif self.best is None:
                 break
             else:
+                cell.search.add(z3.Not(*goal))
                 high, step = self.best[0] + step - 1, 1
                 self._bounds[cell] = high
 
@@ -152,15 +154,21 @@ class Optimisation:
 
     def _take(self, cell: Cell, point: Point) -> None:
         """Make a point the best one known, or a point near it, if it is better."""
-        score = self._score(cell, point)
-        if score is None or (self.best is not None and score <= self.best[0]):
+        score = self._better(cell, point, None if self.best is None else self.best[0])
+        if score is None:
             return
-        point, score = climbed(point, score, self.ground.box, lambda moved: self._score(cell, moved))
-        self.best = score, point
-        found = amount(self.sign * score, self.quantity.unit)
-        self.ground.budget.tell(f"{self._statement}: {found} so far")
+        top = climbed(point, score, self.ground.box, lambda moved, least: self._better(cell, moved, least))
+        value = cell.value(self.quantity, cell.found(top, self.limit))
+        self.best = self.sign * value, top
+        self.ground.budget.tell(f"{self._statement}: {amount(value, self.quantity.unit)} so far")
 
-    def _score(self, cell: Cell, point: Point) -> int | None:
-        if not cell.satisfies(self.limit, point):
+    def _better(self, cell: Cell, point: Point, least: int | None) -> int | None:
+        """Return a point's score, None where it is not above the least asked for or not allowed."""
+        try:
+            score = self.sign * cell.quick_value(self.quantity, point)
+            if least is not None and score <= least:
+                return None
+            allowed = self.limit.true_of(lambda quantity: cell.quick_value(quantity, point))
+        except (ArithmeticError, ValueError, ExpressionError):
             return None
-        return self.sign * cell.value(self.quantity, point)
+        return score if allowed and cell.covers(point) else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import bisect
 import random
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 
 import z3
 
@@ -43,7 +43,7 @@ class Search:
         self._solver = z3.SimpleSolver()
         self._conditions: dict[Hashable, ConditionFact] = {}
         self._costs: dict[Cost, list[CostFact]] = {}
-        self._asserted = 0
+        self._asserted, self._lowered = 0, False
         self._random = random.Random(0)
         for variable, low, high in zip(self._variables, box.low, box.high, strict=True):
             self._solver.add(variable >= _number(low), variable <= _number(high))
@@ -77,6 +77,7 @@ class Search:
         except FxcostError:
             return
         self._solver.add(literal == term)
+        self._lowered = True
 
     def at_most(self, cost: Cost, bound: int) -> z3.BoolRef:
         """Return the literal of `cost <= bound`."""
@@ -91,6 +92,7 @@ class Search:
             self._solver.add(z3.Implies(literal, chain[place].literal))
         if cost.enclosure.opaque:
             self._solver.add(literal == cost.at_most(bound, self._lowering))
+            self._lowered = True
         chain.insert(place, CostFact(literal, cost.enclosure, bound))
         return literal
 
@@ -112,15 +114,21 @@ class Search:
                 self._teach(fact, claimed, point)
 
     def _model(self, assumptions: tuple[z3.BoolRef, ...]) -> z3.ModelRef | None:
-        definitions = self._lowering.domain_constraints()
-        self._solver.add(*definitions[self._asserted :])
-        self._asserted = len(definitions)
+        self._define_terms()
         self._solver.set("timeout", 1 + int(1000 * self.budget.left()))
         answer = self._solver.check(*assumptions)
         if answer == z3.unknown:
             self.budget.left()
             raise OutOfBudgetError(f"Z3 gave up ({self._solver.reason_unknown()})")
         return self._solver.model() if answer == z3.sat else None
+
+    def _define_terms(self) -> None:
+        """Assert what defines the terms that conditions and costs were lowered to since the last time."""
+        if not self._lowered:
+            return
+        definitions = self._lowering.domain_constraints()
+        self._solver.add(*definitions[self._asserted :])
+        self._asserted, self._lowered = len(definitions), False
 
     def _position(self, model: z3.ModelRef, index: int) -> Number:
         value = model.eval(self._variables[index], model_completion=True)
@@ -132,18 +140,14 @@ class Search:
 
     def _wrong(self, model: z3.ModelRef, point: Point) -> list[tuple[Fact, bool]]:
         """Return the facts that the model has wrong; costs are looked at where the conditions are right."""
-        conditions: list[Fact] = list(self._conditions.values())
-        costs: list[Fact] = [fact for chain in self._costs.values() for fact in chain]
-        for facts in (conditions, costs):
-            wrong = []
-            for fact in facts:
-                claim = model.eval(fact.literal)
-                claimed = z3.is_true(claim)
-                if (claimed or z3.is_false(claim)) and fact.holds(point) is not claimed:
-                    wrong.append((fact, claimed))
-            if wrong:
-                return wrong
-        return []
+        wrong: list[tuple[Fact, bool]] = []
+        for fact in self._conditions.values():
+            claimed = _claim(model, fact)
+            if claimed is not None and claimed is not fact.holds(point):
+                wrong.append((fact, claimed))
+        if wrong:
+            return wrong
+        return [claim for chain in self._costs.values() for claim in _wrong_costs(model, chain, point)]
 
     def _teach(self, fact: Fact, claimed: bool, point: Point) -> None:
         truth = z3.Not(fact.literal) if claimed else fact.literal
@@ -161,6 +165,25 @@ class Search:
 
     def _fresh(self) -> z3.BoolRef:
         return z3.FreshBool("fact")
+
+
+def _claim(model: z3.ModelRef, fact: Fact) -> bool | None:
+    """Return what a model says of a fact, None where it does not matter to it."""
+    value = model.eval(fact.literal)
+    return True if z3.is_true(value) else False if z3.is_false(value) else None
+
+
+def _wrong_costs(model: z3.ModelRef, chain: list[CostFact], point: Point) -> Iterator[tuple[CostFact, bool]]:
+    """Return the two comparisons, of those of one cost, that the model has wrong by most.
+
+    They say most about other settings: a cost that is above the lowest bound it should keep, and one that is
+    below the highest bound it should exceed.
+    """
+    value = chain[0].enclosure.at(point)
+    above = [fact for fact in chain if fact.bound < value and _claim(model, fact) is True]
+    below = [fact for fact in reversed(chain) if fact.bound >= value and _claim(model, fact) is False]
+    yield from ((fact, True) for fact in above[:1])
+    yield from ((fact, False) for fact in below[:1])
 
 
 def _number(value: Number) -> z3.ArithRef:
