@@ -1,0 +1,29 @@
+"""The command line: `fxcost cost`, `fxcost check`, `fxcost solve`, `fxcost devices`.
+
+Commands import torch when they run, so that `fxcost --help` is quick.
+"""
+
+from __future__ import annotations
+
+import click
+
+from fxcost.cli.check import check
+from fxcost.cli.commands import Commands
+from fxcost.cli.cost import cost
+from fxcost.cli.devices import devices
+from fxcost.cli.solve import solve
+
+__all__ = ["main"]
+
+
+@click.group(
+    cls=Commands,
+    commands=[cost, check, solve, devices],
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="fxcost")
+def main() -> None:
+    """What a PyTorch model costs, in closed form, for every setting of its hyperparameters at once.
+
+    TARGET is a factory decorated with @fc.model: path/to/file.py:name or package.module:name.
+    """

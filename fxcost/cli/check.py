@@ -1,0 +1,43 @@
+"""`fxcost check`: does it fit?"""
+
+from __future__ import annotations
+
+import click
+
+from fxcost.cli import options
+from fxcost.cli.commands import exit_of
+from fxcost.cli.output import write
+from fxcost.cli.progress import progress
+
+
+@click.command()
+@options.about_a_factory
+@click.option("--device", metavar="NAME", help="A GPU that is to hold the peak; `fxcost devices` lists them.")
+@options.LIMITS
+@options.SECONDS
+@options.AS_JSON
+@click.pass_context
+def check(
+    ctx: click.Context,
+    asked: options.Asked,
+    device: str | None,
+    limits: tuple[str, ...],
+    seconds: float,
+    as_json: bool,
+) -> None:
+    """Tell whether a model fits a device, and keeps limits, with every setting left open.
+
+    Exits with 0 where that is proved, 1 where it does not, 2 for a wrong question, 3 where it stays unknown.
+    """
+    if device is None and not limits:
+        raise click.UsageError("nothing to check; write --device rtx-4090, or --limit 'flops <= 1 PFLOP'")
+    from fxcost.cli.checking import checked
+    from fxcost.cli.subjects import subject_of
+    from fxcost.devices import find
+
+    gpu = None if device is None else find(device)
+    with progress() as tell:
+        subject = subject_of(asked, tell)
+        answer = checked(subject, gpu, limits, seconds, tell)
+    write(answer, as_json)
+    ctx.exit(exit_of(answer.verdict))

@@ -1,0 +1,27 @@
+"""`fxcost cost`: all costs as formulas."""
+
+from __future__ import annotations
+
+import click
+
+from fxcost.cli import options
+from fxcost.cli.output import write
+from fxcost.cli.progress import progress
+
+
+@click.command()
+@options.about_a_factory
+@click.option(
+    "--by",
+    type=click.Choice(["module", "operator", "phase", "source"]),
+    help="Also show where the costs come from; needs every hyperparameter set.",
+)
+@options.AS_JSON
+def cost(asked: options.Asked, by: str | None, as_json: bool) -> None:
+    """Print all costs as formulas, and as numbers where every hyperparameter is set."""
+    from fxcost.cli.subjects import subject_of
+    from fxcost.report.costs import Costs
+
+    with progress() as tell:
+        costs = Costs.of(subject_of(asked, tell), by)
+    write(costs, as_json)

@@ -1,0 +1,70 @@
+"""Arguments that several commands take."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import click
+
+Command: TypeAlias = "Callable[..., Any]"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command is about, as the user wrote it.
+
+    Attributes:
+        target: The factory.
+        training: The recipe.
+        settings: What is set of the hyperparameters.
+    """
+
+    target: str
+    training: str
+    settings: tuple[str, ...]
+
+
+def about_a_factory(command: Command) -> Command:
+    """Give a command a target, a recipe and settings, as its argument `asked`."""
+
+    @click.argument("target")
+    @click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="NAME=VALUE|NAME=LOW:HIGH",
+        help="Fix a hyperparameter, or bound it; repeatable.",
+    )
+    @click.option(
+        "--training",
+        default="none",
+        show_default=True,
+        metavar="none|adamw|adam|sgd|MODULE:NAME",
+        help="Count a training step with this optimizer instead of one inference.",
+    )
+    @functools.wraps(command)
+    def called(*args: Any, target: str, training: str, settings: tuple[str, ...], **others: Any) -> Any:
+        return command(*args, asked=Asked(target, training, settings), **others)
+
+    return called
+
+
+LIMITS = click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="'QUANTITY <= BOUND'",
+    help="Such as 'flops <= 1 PFLOP'; and, or, not and parentheses work; repeatable.",
+)
+SECONDS = click.option(
+    "--time-limit",
+    "seconds",
+    default=30.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds for each question.",
+)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, on stdout.")

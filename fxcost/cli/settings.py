@@ -1,0 +1,63 @@
+"""Settings as text: `batch=8` fixes a hyperparameter, `width=64:512` bounds it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from fxcost.errors import ConfigError, DeclarationError, FxcostError
+from fxcost.space import AnyDomain, Choice, Space
+from fxcost.space.spelling import spelled
+
+
+def restriction_of(texts: Sequence[str], space: Space) -> dict[str, object]:
+    """Return what `Space.restrict` takes for some settings, each checked against the space.
+
+    Raises:
+        ConfigError: A text cannot be read, or names an unknown hyperparameter or a value outside the space.
+        EmptySpaceError: A range holds no value.
+
+    Example:
+        >>> from fxcost.space import Int
+        >>> space = Space(width=Int(64, 4096), batch=Int(1, 512))
+        >>> restriction_of(["batch=8", "width=64:512"], space)
+        {'batch': 8, 'width': (64, 512)}
+    """
+    restriction: dict[str, object] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name or not value:
+            raise ConfigError(f"--set {text}: write name=value, or name=low:high")
+        if name in restriction:
+            raise ConfigError(f"--set {text}: {name} is set twice")
+        try:
+            restriction[name] = _read(value, space[name])
+            space.restrict(**{name: restriction[name]})
+        except FxcostError as error:
+            raise type(error)(f"--set {text}: {error}") from None
+    return restriction
+
+
+def _read(text: str, domain: AnyDomain) -> object:
+    for option in domain.options if isinstance(domain, Choice) else ():
+        if text in (spelled(option), str(option)):
+            return option
+    low, colon, high = text.partition(":")
+    if colon:
+        return _number(low), _number(high)
+    return _literal(text)
+
+
+def _number(text: str) -> int | float:
+    value = _literal(text)
+    if isinstance(value, int | float):
+        return value
+    raise DeclarationError(f"{text!r} is no number; a range is low:high, such as 64:512")
+
+
+def _literal(text: str) -> object:
+    """Return a number, or whatever else the text is in Python; a bare word is text."""
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError):
+        return text

@@ -1,0 +1,64 @@
+"""What `fxcost solve` found out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from fxcost.report.best import Best
+from fxcost.report.subject import Subject
+from fxcost.report.text import columns
+from fxcost.solve import Infeasible, Optimum, Unknown
+from fxcost.space.spelling import assignments_text
+from fxcost.units import format as amount
+
+
+@dataclass(frozen=True)
+class Solved:
+    """The answer of `fxcost solve`.
+
+    Attributes:
+        subject: The factory and its settings.
+        answer: The best setting.
+    """
+
+    subject: Subject
+    answer: Best
+
+    def shown(self) -> Group:
+        """Return the answer for rich: the setting, and all costs there."""
+        parts: list[RenderableType] = [self.subject.heading(), Text(), self._headline()]
+        if isinstance(self.answer, Optimum):
+            rows = [(name, amount(value, self._unit(name))) for name, value in self._costs().items()]
+            parts += [Text(), columns(rows, ("", "bold"), right=(1,))]
+        return Group(*parts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints."""
+        return {**self.subject.as_dict(), **self.answer.as_dict(), "costs": self._costs()}
+
+    def _headline(self) -> Text:
+        match self.answer:
+            case Optimum(proved=True, config=config, statement=statement, effort=effort):
+                shown = Text(f"{statement}: ").append(assignments_text(config), "bold green")
+                return shown.append(f", proved ({effort})")
+            case Optimum(config=config, statement=statement):
+                shown = Text(f"{statement}: ").append(assignments_text(config), "bold yellow")
+                return shown.append(f", not proved: {self.answer.reason}")
+            case Infeasible():
+                return Text(str(self.answer), style="bold red")
+            case Unknown():
+                return Text(str(self.answer), style="bold yellow")
+
+    def _costs(self) -> dict[str, int]:
+        """Return all quantities at the setting found."""
+        if not isinstance(self.answer, Optimum):
+            return {}
+        config = self.answer.config
+        return {name: quantity(**config) for name, quantity in self.subject.cost.quantities.items()}
+
+    def _unit(self, name: str) -> Any:
+        return self.subject.cost.quantities[name].unit

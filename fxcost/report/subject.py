@@ -1,0 +1,145 @@
+"""What a report is about: a factory, how it is used, its hyperparameters, its formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from fxcost import units
+from fxcost.compilation import Cost
+from fxcost.expr import conditions
+from fxcost.quantity import Quantity
+from fxcost.report.places import line_of, relative
+from fxcost.report.text import columns, indented
+from fxcost.space import Choice, Config, Space
+from fxcost.space.spelling import assignments_text, spelled
+
+if TYPE_CHECKING:
+    from fxcost.trace import Training
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A factory's costs, and what is set of its hyperparameters.
+
+    Attributes:
+        target: What the user wrote for the factory.
+        cost: Its costs.
+        restriction: What is set, as `Space.restrict` takes it.
+    """
+
+    target: str
+    cost: Cost
+    restriction: Mapping[str, object]
+
+    @cached_property
+    def space(self) -> Space:
+        """The settings left open."""
+        return self.cost.space.restrict(**self.restriction)
+
+    @property
+    def config(self) -> Config | None:
+        """The one setting left, None where there are more."""
+        if any(domain.size != 1 for domain in self.space.domains.values()):
+            return None
+        return self.space.config(**{name: domain.values[0] for name, domain in self.space.domains.items()})
+
+    @property
+    def open_names(self) -> tuple[str, ...]:
+        """The hyperparameters that have more than one value left."""
+        return tuple(name for name, domain in self.space.domains.items() if domain.size != 1)
+
+    def heading(self) -> Group:
+        """Return the factory, how it is used, and its hyperparameters."""
+        place, _, line = self.cost.factory.place.rpartition(":")
+        name = str(getattr(self.cost.factory, "__name__", self.target))
+        where = (f"  {relative(place)}:{line}", "cyan")
+        title = Text.assemble((name, "bold"), f": {use_of(self.cost.training)}", where)
+        rows = [(name, _values(domain)) for name, domain in self.space.domains.items()]
+        return Group(title, indented(columns(rows, ("", "dim"))))
+
+    def formulas(self, names: Sequence[str], most: int | None = None) -> Table:
+        """Return the closed forms of some quantities, and what they hold under.
+
+        Args:
+            names: The quantities.
+            most: So many rows of a maximum are shown; all where it is None.
+        """
+        rows = [row for name in names for row in self._formula(self.cost.quantities[name], most)]
+        for index, (condition, kind, line) in enumerate(self._conditions()):
+            rows.append(("" if index else "where", "", condition, ", ".join(filter(None, (kind, line)))))
+        if self.config is None:
+            return columns([(name, formula, note) for name, _, formula, note in rows], ("bold", "", "dim"))
+        return columns(rows, ("bold", "green", "", "dim"), right=(1,))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints of it."""
+        config = self.config
+        return {
+            "target": self.target,
+            "use": use_of(self.cost.training),
+            "space": {name: str(domain) for name, domain in self.cost.space.domains.items()},
+            "set": dict(self.restriction),
+            "config": None if config is None else dict(config),
+        }
+
+    def formulas_as_dict(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return what `--json` prints of some quantities, with their values where everything is set."""
+        config = self.config
+        keys = ("condition", "kind", "line")
+        quantities = {
+            name: {
+                "unit": quantity.unit.symbol,
+                "counts": quantity.counts,
+                "formula": str(quantity),
+                "value": None if config is None else quantity(**config),
+            }
+            for name, quantity in self.cost.quantities.items()
+            if name in names
+        }
+        return {
+            "quantities": quantities,
+            "conditions": [dict(zip(keys, row, strict=True)) for row in self._conditions()],
+        }
+
+    def _formula(self, quantity: Quantity, most: int | None) -> list[tuple[str, str, str, str]]:
+        value = "" if self.config is None else units.format(quantity(**self.config), quantity.unit)
+        rows = quantity.expression(self.cost.first).rows
+        if len(rows) == 1:
+            return [(quantity.name, value, str(rows[0]), "")]
+        shown = [("", "", str(row), row.label) for row in rows[:most]]
+        if len(shown) < len(rows):
+            shown.append(("", "", f"... and {len(rows) - len(shown)} more", "`fxcost cost` shows all"))
+        return [(quantity.name, value, f"the largest of {len(rows)}:", ""), *shown]
+
+    def _conditions(self) -> list[tuple[str, str, str]]:
+        return [
+            (conditions.readable(question.condition), str(question.kind), line_of(question.source))
+            for question in self.cost.first.questions
+        ]
+
+
+def use_of(training: Training | None) -> str:
+    """Return how the model is used, in words.
+
+    Example:
+        >>> use_of(None)
+        'one inference (model.eval(), no gradients)'
+    """
+    if training is None:
+        return "one inference (model.eval(), no gradients)"
+    options = assignments_text(training.options)
+    return f"one training step with {spelled(training.optimizer)}" + (f"({options})" if options else "")
+
+
+def _values(domain: Any) -> str:
+    """Return a domain, or the value that is left of it."""
+    if domain.size != 1:
+        return str(domain)
+    return spelled(domain.options[0] if isinstance(domain, Choice) else domain.values[0])

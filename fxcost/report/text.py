@@ -1,0 +1,48 @@
+"""What is shown, as rich sees it: plain columns, and the same as text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+WIDTH = 110
+"""Columns of text that goes to no terminal."""
+
+
+def columns(rows: Iterable[Sequence[str]], styles: Sequence[str], right: Sequence[int] = ()) -> Table:
+    """Return rows as columns without lines, wrapped where they are too long.
+
+    Args:
+        rows: Cells, shown as they are.
+        styles: A rich style for each column.
+        right: The columns whose cells are set to the right.
+
+    Example:
+        >>> print(as_text(columns([("width", "8"), ("heads", "16")], ("", ""), right=[1])))
+        width   8
+        heads  16
+    """
+    table = Table.grid(padding=(0, 2))
+    for index, style in enumerate(styles):
+        table.add_column(style=style, justify="right" if index in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def indented(shown: RenderableType) -> Padding:
+    """Return the same, two columns to the right."""
+    return Padding(shown, (0, 0, 0, 2))
+
+
+def as_text(shown: RenderableType, width: int = WIDTH) -> str:
+    """Return what rich would print, without colours and without spaces at the ends of lines."""
+    file = io.StringIO()
+    Console(file=file, width=width, color_system=None, force_terminal=False, highlight=False).print(shown)
+    written = file.getvalue()
+    return "\n".join(line.rstrip() for line in written.rstrip().splitlines())
