@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
+import sympy
 import torch
 
 from fxcost import ops
@@ -42,4 +43,6 @@ class Sizes:
             return tuple(map(self._normal, value))
         if isinstance(value, dict):
             return {name: self._normal(entry) for name, entry in value.items()}
+        if isinstance(value, sympy.Expr) and value.is_integer:
+            return self.normaliser.polynomial(value)
         return value

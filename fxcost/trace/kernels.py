@@ -46,6 +46,12 @@ def mkldnn_rnn_layer(
     return output, torch.empty_like(hx), torch.empty_like(cx), workspace
 
 
+def mkldnn_rnn_layer_backward(*args: Any) -> tuple[torch.Tensor, ...]:
+    """Differentiate an LSTM layer: the fake kernel's two bias gradients share storage, the CPU's do not."""
+    differentiated = args[:7]
+    return tuple(tensor.new_empty(tensor.shape) for tensor in differentiated)
+
+
 def embedding_bag(
     weight: torch.Tensor,
     indices: torch.Tensor,
@@ -107,6 +113,7 @@ def native_layer_norm_backward(grad_out: torch.Tensor, *args: Any, **kwargs: Any
 RULES: dict[torch._ops.OpOverload, Kernel] = {
     aten.constant_pad_nd.default: constant_pad_nd,
     aten.mkldnn_rnn_layer.default: mkldnn_rnn_layer,
+    aten.mkldnn_rnn_layer_backward.default: mkldnn_rnn_layer_backward,
     aten._embedding_bag.default: embedding_bag,
     aten.mse_loss.default: _reduced_loss(2, aten.mse_loss.default),
     aten.smooth_l1_loss.default: _reduced_loss(2, aten.smooth_l1_loss.default),
