@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 from fractions import Fraction
 
 import numpy as np
 import sympy
 from torch.utils._sympy.functions import FloorDiv
 
+from fxcost.expr.functions import sympy_number
 from fxcost.expr.grid import Grid, Grids, Table
 from fxcost.expr.polynomial import Atom, Polynomial, Quotient
-from fxcost.expr.vectorised import INT64, Array, extremes
+from fxcost.expr.shapes import (
+    constant_ratio,
+    constant_slices,
+    floor_of_sum,
+    is_separable,
+    line_through,
+)
+from fxcost.expr.vectorised import extremes
 
 
 class Atoms:
@@ -58,7 +68,12 @@ class Atoms:
         table = self.grids.table(expression)
         if table is None:
             return self.opaque(expression, low, high)
-        return self.simpler(table) or self._new(expression, table)
+        found = self.simpler(table)
+        if found is not None:
+            return found
+        if _falls(table):
+            return -self._rising(-expression, _negated(table))
+        return self._rising(expression, table)
 
     def opaque(self, expression: sympy.Expr, low: int | None = None, high: int | None = None) -> Polynomial:
         """Return a subexpression about which nothing but bounds is known."""
@@ -69,15 +84,21 @@ class Atoms:
 
     def simpler(self, table: Table) -> Polynomial | None:
         """Return what a table is in terms of variables and atoms made before; None where it is new."""
-        constant = table.low if table.low == table.high else None
-        if constant is not None:
-            return Polynomial.constant(constant)
-        return self._affine(table) or self._seen(table) or self._projected(table)
+        if table.low == table.high:
+            return Polynomial.constant(table.low)
+        if _falls(table):
+            opposite = self.simpler(_negated(table))
+            return None if opposite is None else -opposite
+        for find in (self._affine, self._seen, self._projected):
+            found = find(table)
+            if found is not None:
+                return found
+        return None
 
     def _affine(self, table: Table) -> Polynomial | None:
         """Return `slope * variable + offset` where that is what the table holds."""
         for name in table.grid.names:
-            line = _line(table.grid.points[name], table.valid)
+            line = line_through(table.grid.points[name], table.valid)
             if line is not None and line[0].denominator == line[1].denominator == 1:
                 return self.variable(name) * int(line[0]) + int(line[1])
         return None
@@ -93,49 +114,89 @@ class Atoms:
             return None
         for axis, name in enumerate(table.grid.names):
             single = self.grids.grid([name])
-            slices = _constant_slices(table, axis)
-            if single is None or slices is None or not set(_valid(single)) <= set(slices):
+            values = constant_slices(table, axis)
+            if single is None or values is None or not set(_valid(single)) <= values.keys():
                 continue
-            values = np.array([slices[index] for index in _valid(single)], dtype=np.int64)
-            found = self._seen(Table(single, values))
+            line = np.array([values[position] for position in _valid(single)], dtype=np.int64)
+            found = self.simpler(Table(single, line))
             if found is not None:
                 return found
         return None
 
-    def _new(self, expression: sympy.Expr, table: Table) -> Polynomial:
-        """Make an atom. One that is `ceil(x / k) - 1` is written with the atom `ceil(x / k)`."""
-        line = _ends(table) if len(table.grid.names) == 1 else None
-        if line is not None and -1 <= line[1] <= Fraction(-1, 2):
-            expression, table = expression + 1, Table(table.grid, table.valid + 1)
-            return self._stored(expression, table) - 1
-        if line is not None and line[1] == 0 and line[0].numerator == 1:
-            exact = _line(table.grid.points[table.grid.names[0]], table.valid)
-            symbol = self.grids.domain.symbols[table.grid.names[0]]
-            if exact is not None:
-                expression = FloorDiv(symbol, line[0].denominator, evaluate=False)
-        return self._stored(expression, table)
+    def _rising(self, expression: sympy.Expr, table: Table) -> Polynomial:
+        """Return a new table by a new atom, or by two where it is a sum of tables."""
+        if len(table.grid.names) == 2 and is_separable(table):
+            return self._separated(expression, table)
+        if len(table.grid.names) != 1:
+            return self._stored(expression, table, self._quotient(table))
+        name = table.grid.names[0]
+        line = line_through(table.grid.points[name], table.valid)
+        if line is not None:
+            return self._floor_of_line(name, table, *line)
+        floor = floor_of_sum(table.grid.points[name], table.valid)
+        return self._stored(expression, table) if floor is None else self._floor_of_sum(name, table, *floor)
 
-    def _stored(self, expression: sympy.Expr, table: Table) -> Polynomial:
+    def _floor_of_sum(self, name: str, table: Table, k: int, first: int, last: int) -> Polynomial:
+        """Return `(x + c) // k`, c from first to last, by the atom that is nicest: rounding down, or up.
+
+        What is one less than rounding up is written so: sizes are rounded up, strides are made of size - 1.
+        """
+        less = 1 if -k <= first <= last < 0 else 0
+        allowed = range(first + k * less, last + k * less + 1)
+        c = next((c for c in (0, k - 1) if c in allowed), min(allowed, key=abs))
+        floor = FloorDiv(self.grids.domain.symbols[name] + c, sympy.Integer(k), evaluate=False)
+        return self._stored(floor, Table(table.grid, table.valid + less)) - less
+
+    def _floor_of_line(self, name: str, table: Table, slope: Fraction, offset: Fraction) -> Polynomial:
+        """Return an exact line of no whole slope by the atom `numerator * x // denominator`."""
+        whole = math.ceil(offset)
+        scale = math.lcm(slope.denominator, (offset - whole).denominator)
+        dividend = self.variable(name) * int(slope * scale)
+        quotient = Quotient(scale, (), dividend + int((offset - whole) * scale))
+        floor = FloorDiv(dividend.sympy(), sympy.Integer(scale), evaluate=False)
+        return self._stored(floor, Table(table.grid, table.valid - whole), quotient) + whole
+
+    def _separated(self, expression: sympy.Expr, table: Table) -> Polynomial:
+        """Return a table of the form `f(x) + g(y)` by the tables of f and g."""
+        symbols = self.grids.domain.symbols
+        total = Polynomial.constant(-int(table.valid[0]))
+        for name in table.grid.names:
+            others = {
+                symbols[other]: sympy_number(column[0].item())
+                for other, column in table.grid.points.items()
+                if other != name
+            }
+            total = total + self.of(expression.xreplace(others))
+        return total
+
+    def _stored(self, expression: sympy.Expr, table: Table, quotient: Quotient | None = None) -> Polynomial:
         key = (1, sympy.srepr(expression))
-        atom = Atom(expression, key, table.low, table.high, table, self._quotient(table))
-        polynomial = Polynomial.of_atom(atom)
+        polynomial = Polynomial.of_atom(Atom(expression, key, table.low, table.high, table, quotient))
         self._known[_fingerprint(table)] = polynomial, int(table.valid[0])
         return polynomial
 
     def _quotient(self, table: Table) -> Quotient | None:
-        """Return what says that the table is `y / k` or `y / (k * x)`, up to an integer factor, exactly."""
+        """Return what says that the table is `y / x`, up to a rational factor, exactly."""
         points = table.grid.points
-        ones = np.ones_like(table.valid)
-        pairs = [(None, name) for name in points] + [(x, y) for x in points for y in points if x != y]
-        for divisor, dividend in pairs:
-            ratio = _ratio(table.valid, points[divisor] if divisor else ones, points[dividend])
-            factor = self.variable(divisor) if divisor else Polynomial.constant(1)
+        for divisor, dividend in itertools.permutations(points, 2):
+            ratio = constant_ratio(table.valid, points[divisor], points[dividend])
+            factor = self.variable(divisor)
             if ratio is None or len(factor.terms) != 1:
                 continue
             ((monomial, coefficient),) = factor.terms.items()
-            scale = self.variable(dividend) * ratio.numerator
-            return Quotient(ratio.denominator * coefficient, monomial, scale)
+            return Quotient(
+                ratio.denominator * coefficient, monomial, self.variable(dividend) * ratio.numerator
+            )
         return None
+
+
+def _falls(table: Table) -> bool:
+    """Say whether the first value other than the first one is below it."""
+    return bool(table.valid[np.argmax(table.valid != table.valid[0])] < table.valid[0])
+
+
+def _negated(table: Table) -> Table:
+    return Table(table.grid, -table.valid)
 
 
 def _fingerprint(table: Table) -> tuple[tuple[str, ...], bytes]:
@@ -144,63 +205,6 @@ def _fingerprint(table: Table) -> tuple[tuple[str, ...], bytes]:
     return table.grid.names, hashlib.sha256(differences.tobytes()).digest()
 
 
-def _line(x: Array, y: Array) -> tuple[Fraction, Fraction] | None:
-    """Return slope and offset where y is an affine function of x, exactly."""
-    if x.dtype != np.int64:
-        return None
-    other = int(np.argmax(x != x[0]))
-    if x[other] == x[0]:
-        return None
-    slope = Fraction(int(y[other]) - int(y[0]), int(x[other]) - int(x[0]))
-    offset = int(y[0]) - slope * int(x[0])
-    over = offset.denominator * slope.denominator
-    numbers = int(slope * over), int(offset * over)
-    largest = abs(numbers[0]) * _largest(x) + abs(numbers[1]) + over * _largest(y)
-    if largest >= INT64 or not np.array_equal(x * numbers[0] + numbers[1], y * over):
-        return None
-    return slope, offset
-
-
-def _ends(table: Table) -> tuple[Fraction, Fraction] | None:
-    """Return slope and offset of the line through a univariate table's first and last point."""
-    x, y = table.grid.points[table.grid.names[0]], table.valid
-    if x.dtype != np.int64 or len(x) < 2:
-        return None
-    slope = Fraction(int(y[-1]) - int(y[0]), int(x[-1]) - int(x[0]))
-    return slope, int(y[0]) - slope * int(x[0])
-
-
-def _ratio(quotient: Array, divisor: Array, dividend: Array) -> Fraction | None:
-    """Return the constant ratio `quotient * divisor / dividend`, None where it varies or is 0."""
-    if divisor.dtype != np.int64 or dividend.dtype != np.int64 or not dividend.all():
-        return None
-    ratio = Fraction(int(quotient[0]) * int(divisor[0]), int(dividend[0]))
-    largest = max(
-        _largest(quotient) * _largest(divisor) * ratio.denominator,
-        _largest(dividend) * abs(ratio.numerator),
-    )
-    if not ratio or largest >= INT64:
-        return None
-    same = np.array_equal(quotient * divisor * ratio.denominator, dividend * ratio.numerator)
-    return ratio if same else None
-
-
-def _constant_slices(table: Table, axis: int) -> dict[int, int] | None:
-    """Return the one value of each slice that has valid points, by position; None where one has several."""
-    positions = np.nonzero(table.grid.valid)[axis]
-    order = np.argsort(positions, kind="stable")
-    index, starts = np.unique(positions[order], return_index=True)
-    values = table.valid[order]
-    low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
-    if not np.array_equal(low, high):
-        return None
-    return dict(zip(index.tolist(), low.tolist(), strict=True))
-
-
 def _valid(single: Grid) -> list[int]:
     """Return the valid positions on a grid of one hyperparameter."""
     return [int(index) for index in np.flatnonzero(single.valid)]
-
-
-def _largest(array: Array) -> int:
-    return max(map(abs, extremes(array)))

@@ -86,8 +86,7 @@ def _divided_terms(dividend: Polynomial, divisor: Polynomial) -> tuple[Polynomia
         if quotient is None:
             rest[monomial] = coefficient
             continue
-        multiple, remainder = divmod(coefficient, scale)
+        multiple = abs(coefficient) // abs(scale) * (1 if coefficient * scale > 0 else -1)
         whole[quotient] = multiple
-        if remainder:
-            rest[monomial] = remainder
+        rest[monomial] = coefficient - multiple * scale
     return Polynomial(whole), Polynomial(rest)

@@ -193,7 +193,12 @@ class Lowering:
             divided = _divided(self, expression)
             if divided is not None:
                 return divided
-        return rule_of(expression).lower(self, *(self._term(argument) for argument in expression.args))
+        lower = self._natively if isinstance(expression, _RING) else self._term
+        return rule_of(expression).lower(self, *(lower(argument) for argument in expression.args))
+
+    def _natively(self, expression: sympy.Basic) -> Term:
+        """Return a part of an atom that is a sum or product: as written, the normal form is that atom."""
+        return self._applied(expression) if expression.args else self._term(expression)
 
     def integer_variable(self) -> Term:
         """Return a fresh Int."""
@@ -227,6 +232,7 @@ def _has_floats(expression: sympy.Basic) -> bool:
     )
 
 
+_RING = (sympy.Add, sympy.Mul, sympy.Pow)
 _MAXIMA = (sympy.Max, torch_functions.Max)
 _MINIMA = (sympy.Min, torch_functions.Min)
 _DIVISIONS = (torch_functions.FloorDiv, torch_functions.Mod, torch_functions.PythonMod, sympy.Mod)

@@ -84,8 +84,12 @@ class Normaliser:
         ]
         if all(new is old for new, old in zip(arguments, expression.args, strict=True)):
             return expression
-        lazy = isinstance(expression, sympy.Function) and not isinstance(expression, sympy.Piecewise)
-        return expression.func(*arguments, evaluate=False) if lazy else expression.func(*arguments)
+        numbers = all(argument.is_number for argument in arguments)
+        return (
+            expression.func(*arguments, evaluate=False)
+            if _rewrites(expression) and not numbers
+            else (expression.func(*arguments))
+        )
 
     def factor(self, expression: sympy.Expr) -> Polynomial:
         """Return a factor's normal form: a sum like `(size - 1)//2 + 1` stays together as one atom."""
@@ -100,6 +104,11 @@ class Normaliser:
         if found is not None:
             return found
         return self.atoms.of(together) if len(polynomial.names) == 1 else polynomial
+
+
+def _rewrites(expression: sympy.Basic) -> bool:
+    """Say whether SymPy would rewrite an expression by rules that hold of real numbers, not of floats."""
+    return isinstance(expression, sympy.core.function.Application | sympy.core.relational.Relational)
 
 
 def _is_sum_with_atom(polynomial: Polynomial) -> bool:

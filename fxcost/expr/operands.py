@@ -131,7 +131,9 @@ def _comparison(relation: type[sympy.Basic]) -> Method:
         right = _expression(other)
         if right is None:
             return NotImplemented
-        return Truth(relation(self.expression, right, evaluate=False), self.decide)
+        condition = relation(self.expression, right, evaluate=False)
+        answer = known(condition)
+        return Truth(condition if answer is None else condition_of(answer), self.decide)
 
     return compare
 

@@ -34,6 +34,8 @@ def simplified(relation: sympy.Basic) -> sympy.Basic:
     if not all(isinstance(side, sympy.Expr) and is_integral(side) for side in relation.args):
         return relation
     difference = sympy.expand(relation.lhs - relation.rhs)
+    if difference.is_number:
+        return relation.func(difference, 0)
     remainder = _remainder(difference) if isinstance(relation, sympy.Eq | sympy.Ne) else None
     if remainder is not None:
         return relation.func(remainder, 0, evaluate=False)
