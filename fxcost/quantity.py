@@ -23,7 +23,7 @@ from fxcost.costs import (
     total,
 )
 from fxcost.errors import ConfigError, InvalidConfigError
-from fxcost.expr import Expression, evaluate_arrays
+from fxcost.expr import Expression, Polynomial, evaluate_arrays
 from fxcost.expr.prune import prune
 from fxcost.solve import Limit, limits
 
@@ -119,12 +119,21 @@ class Quantity:
         return region, self.regions.domain.encode(checked)
 
     def by(self, key: str, **config: Any) -> dict[str, int]:
-        """Return the value at a configuration split by module, operator, phase or source line.
+        """Return the value at a configuration, split.
 
-        The peak's parts are the storages alive at the worst moment; their "phase" is what they hold.
+        Args:
+            key: "module", "operator", "phase", "source" (the user's line), "kind" (what a storage holds, a
+                weight's dtype) or "term" (of the closed form). The peak's parts are the storages alive at
+                the worst moment.
+            config: Every hyperparameter by name.
         """
         region, values = self._located(config)
-        parts = grouped(self._contributions(region, values), key)
+        if key == "term":
+            binding = self.expression(region).binding(values).polynomial
+            summands = (Polynomial({monomial: factor}) for monomial, factor in binding.terms.items())
+            parts = {str(summand): summand for summand in summands}
+        else:
+            parts = grouped(self._contributions(region, values), key)
         return {name: part.evaluate(values) for name, part in parts.items()}
 
     def terms(self, count: int = 5, **config: Any) -> list[tuple[Contribution, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fxcost.errors import ConfigError
 from fxcost.expr import Polynomial
@@ -19,8 +19,9 @@ class Contribution:
         amount: How much, in the quantity's unit.
         module: Path of the module it belongs to, "" for the model itself.
         operator: The ATen operator, or what made the storage.
-        phase: forward, backward or step; for a storage, what it holds.
+        phase: When the operator runs, or the storage was allocated: construct, forward, backward or step.
         source: The user's line, where there is one.
+        kind: What a storage holds, a weight's dtype; "" for an operator.
     """
 
     amount: Polynomial
@@ -28,6 +29,7 @@ class Contribution:
     operator: str
     phase: str
     source: Source | None
+    kind: str = ""
 
     @property
     def line(self) -> str:
@@ -40,6 +42,7 @@ GROUPINGS: Mapping[str, Callable[[Contribution], str]] = {
     "operator": lambda contribution: contribution.operator,
     "phase": lambda contribution: contribution.phase,
     "source": lambda contribution: contribution.line,
+    "kind": lambda contribution: contribution.kind,
 }
 
 
@@ -49,7 +52,7 @@ def total(contributions: Iterable[Contribution]) -> Polynomial:
 
 
 def grouped(contributions: Iterable[Contribution], key: str) -> dict[str, Polynomial]:
-    """Return the sums of the amounts that share a module, operator, phase or source line.
+    """Return the sums of the amounts that share a module, operator, phase, source line or kind.
 
     Raises:
         ConfigError: `key` is no such grouping.
@@ -66,10 +69,9 @@ def largest(
     contributions: Iterable[Contribution], values: Mapping[str, Number], count: int
 ) -> list[tuple[Contribution, int]]:
     """Return the contributions that add most at a configuration, same places together, largest first."""
-    together: dict[tuple[str, str, str, Source | None], list[Contribution]] = {}
+    together: dict[Contribution, list[Polynomial]] = {}
     for contribution in contributions:
-        place = (contribution.module, contribution.operator, contribution.phase, contribution.source)
-        together.setdefault(place, []).append(contribution)
-    merged = [Contribution(total(parts), *place) for place, parts in together.items()]
+        together.setdefault(replace(contribution, amount=Polynomial()), []).append(contribution.amount)
+    merged = [replace(place, amount=sum(parts, Polynomial())) for place, parts in together.items()]
     evaluated = [(contribution, contribution.amount.evaluate(values)) for contribution in merged]
     return sorted(evaluated, key=lambda pair: -pair[1])[:count]

@@ -42,7 +42,7 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition(
         "weight_bytes",
         Unit.BYTES,
-        "bytes of parameters and buffers, whatever their dtype",
+        "bytes of parameters and buffers; by kind, of each dtype",
         parameters.weight_bytes,
     ),
     Definition(

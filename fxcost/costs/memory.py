@@ -21,9 +21,15 @@ def contributions(sizes: Sizes, storages: Iterable[int]) -> list[Contribution]:
     described = []
     for index in storages:
         storage = sizes.program.storages[index]
-        operator = storage.operator
         described.append(
-            Contribution(sizes.nbytes(index), storage.module, operator, str(storage.role), storage.source)
+            Contribution(
+                sizes.nbytes(index),
+                storage.module,
+                storage.operator,
+                storage.phase,
+                storage.source,
+                storage.role,
+            )
         )
     return described
 

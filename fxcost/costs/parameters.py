@@ -7,7 +7,7 @@ from math import prod
 
 from fxcost.costs.contributions import Contribution
 from fxcost.costs.sizes import Sizes
-from fxcost.program import Weight
+from fxcost.program import Phase, Weight
 
 
 def parameters(sizes: Sizes) -> list[Contribution]:
@@ -26,7 +26,7 @@ def buffers(sizes: Sizes) -> list[Contribution]:
 
 
 def weight_bytes(sizes: Sizes) -> list[Contribution]:
-    """Count the bytes of parameters and buffers; by "phase" it is by their dtype."""
+    """Count the bytes of parameters and buffers; their kind is their dtype."""
     return _weights(sizes, lambda weight: True, bytes_each=True)
 
 
@@ -36,5 +36,6 @@ def _weights(sizes: Sizes, chosen: Callable[[Weight], bool], *, bytes_each: bool
         count = prod(map(sizes.normaliser.polynomial, weight.shape), start=sizes.normaliser.polynomial(1))
         amount = count * weight.dtype.itemsize if bytes_each else count
         module, _, name = weight.name.rpartition(".")
-        counted.append(Contribution(amount, module, name, str(weight.dtype).removeprefix("torch."), None))
+        dtype = str(weight.dtype).removeprefix("torch.")
+        counted.append(Contribution(amount, module, name, Phase.CONSTRUCT, None, dtype))
     return counted

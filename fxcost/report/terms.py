@@ -65,14 +65,15 @@ def terms_table(terms: Sequence[Term], total: int) -> Table:
         (
             units.format(term.amount, term.unit),
             f"{100 * term.amount / total:.0f} %" if total else "",
-            (term.module or "the model") + (f" (x {term.times})" if term.times > 1 else ""),
-            f"{term.phase}, {term.operator}",
+            f"{term.times} x" if term.times > 1 else "",
+            term.module or "the model",
+            f"{term.phase}, {term.operator.removesuffix('.default')}",
             term.line,
         )
         for term in terms
     ]
-    return columns(rows, ("bold", "dim", "", "", "cyan"), right=(0, 1))
+    return columns(rows, ("bold", "dim", "", "", "", "cyan"), right=(0, 1, 2))
 
 
 def _place(part: Contribution) -> tuple[str, str, str]:
-    return part.operator, part.phase, line_of(part.source)
+    return part.operator, part.kind or part.phase, line_of(part.source)
