@@ -11,6 +11,7 @@ from typing import Any
 
 import sympy
 import torch
+from torch._library.custom_ops import OPDEFS
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
@@ -91,7 +92,9 @@ class Recorder(TorchDispatchMode):
             values, symbols = known
             self._pin(symbols)
             return tree_map_only(torch.Tensor, self._static_fake, values)
-        except UnsupportedOperatorException as error:
+        except (UnsupportedOperatorException, RuntimeError) as error:
+            if not (isinstance(error, UnsupportedOperatorException) or _lacks_fake_kernel(func)):
+                raise
             raise UnknownOperatorError(
                 f"{user_source()}: {func} cannot be traced: it has no fake kernel; "
                 "give it one with torch.library.register_fake"
@@ -216,6 +219,12 @@ class Recorder(TorchDispatchMode):
             yield
         finally:
             self._module_stack.pop()
+
+
+def _lacks_fake_kernel(operator: torch._ops.OpOverload) -> bool:
+    """Tell whether an operator was made with `torch.library.custom_op` and nothing says its result's shape."""
+    definition = OPDEFS.get(operator._schema.name)
+    return definition is not None and definition._abstract_fn is None
 
 
 def restate(result: torch.Tensor, arguments: Mapping[int, Any]) -> None:

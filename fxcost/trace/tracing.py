@@ -58,8 +58,9 @@ def trace(subject: Subject, domain: Domain, hint: Config) -> Program:
         DataDependentError: Model code asked for a tensor's data.
         UnknownOperatorError: An operator has no fake kernel.
     """
+    run = _Run(subject, domain, hint)  # the first one imports parts of torch
     before = {id(module) for module in model_modules()}
-    program = _Run(subject, domain, hint).program()
+    program = run.program()
     if any(id(module) not in before for module in model_modules()):
         return _Run(subject, domain, hint).program()
     return program

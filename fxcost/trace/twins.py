@@ -167,6 +167,11 @@ def log_twin(x: Any, *base: Any) -> Any:
     return logarithms[0] / logarithms[1] if base else logarithms[0]
 
 
+def isqrt_twin(n: Any) -> Any:
+    """Twin of `math.isqrt`: the floor of the root, which floats have exactly below 2**52."""
+    return _mathematics("sqrt")(n).__floor__() if is_symbolic(n) else math.isqrt(n)
+
+
 def prod_twin(values: Iterable[Any], *, start: Any = 1) -> Any:
     """Twin of `math.prod`."""
     for value in values:
@@ -213,6 +218,7 @@ MATH_TWINS: dict[str, Any] = {
     **{name: _mathematics(name) for name in MATHEMATICS},
     **{name: _rounding(name) for name in ("floor", "ceil", "trunc")},
     "log": log_twin,
+    "isqrt": isqrt_twin,
     "prod": prod_twin,
     "gcd": gcd_twin,
     "isclose": isclose_twin,

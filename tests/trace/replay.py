@@ -30,7 +30,12 @@ def traced(factory, training=None, **hint):
 def subject_of(factory, training=None):
     """Return what is traced of a decorated factory."""
     return Subject(
-        factory.__wrapped__, factory.factory_names, factory.example, factory.example_names, factory.loss, training
+        factory.__wrapped__,
+        factory.factory_names,
+        factory.example,
+        factory.example_names,
+        factory.loss,
+        training,
     )
 
 
@@ -104,5 +109,6 @@ def check_peaks_equal_real_runs(factory, recipe, count=2, **hint):
     for config in (program.hint, *others):
         replay = at(factory, program, config)
         assert replay.parameters() == memory.real_parameters(factory, config), config
-        assert replay.peak() == memory.real_peak(factory, config, real_training), config
+        real = memory.real_peak(factory, config, real_training)
+        assert replay.peak() == real, config
     return program

@@ -1,0 +1,254 @@
+"""Every patch is needed by some small model, and none is left behind."""
+
+from __future__ import annotations
+
+import builtins
+import math
+import numbers
+import sys
+import types
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import init
+from torch.nn.init import xavier_uniform_
+
+import fxcost as fc
+from fxcost.errors import FxcostError
+from fxcost.program import QuestionKind
+from fxcost.trace import construction
+from tests.trace.idioms import PICTURE, SEQUENCE, Wrapped, pictures, states, two_layers, vectors
+from tests.trace.replay import check_peaks_equal_real_runs, traced
+
+
+def factory_of(function, example=vectors, **domains):
+    """Return a decorated factory with a width and a batch."""
+    return fc.model(example=example, **{"width": fc.Int(8, 64, step=8), "batch": fc.Int(2, 15)} | domains)(
+        function
+    )
+
+
+def multiplied(width, multiplier):
+    return two_layers(width, int(width * multiplier) if multiplier else width)
+
+
+def encoder(width):
+    layer = nn.TransformerEncoderLayer(width, 4, 2 * width, batch_first=True)
+    return nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+
+def layer(width):
+    return nn.TransformerEncoderLayer(width, 4, 2 * width, batch_first=True)
+
+
+def attention(width):
+    module = nn.MultiheadAttention(width, 4, batch_first=True)
+    return Wrapped(lambda self, x: self.attention(x, x, x)[0], attention=module)
+
+
+def recurrent(width):
+    return Wrapped(lambda self, x: self.lstm(x)[0], lstm=nn.LSTM(width, width))
+
+
+def resized(mode):
+    def factory(width):
+        def forward(self, x):
+            return nn.functional.interpolate(self.convolution(x), scale_factor=2.0, mode=mode)
+
+        return Wrapped(forward, convolution=nn.Conv2d(3, width, 3))
+
+    return factory_of(factory, pictures, **PICTURE)
+
+
+def configured(width):
+    from transformers import GPT2Config
+
+    return nn.Linear(GPT2Config(n_embd=width, n_head=4).n_embd, 3)
+
+
+def masked(width):
+    from transformers import GPT2Config
+    from transformers.masking_utils import create_causal_mask
+
+    config = GPT2Config(n_embd=width, n_head=4)
+    config._attn_implementation = "sdpa"
+
+    def forward(self, x):
+        mask = create_causal_mask(
+            config=config,
+            inputs_embeds=x,
+            attention_mask=None,
+            past_key_values=None,
+            position_ids=torch.arange(x.shape[1])[None],
+        )
+        y = self.linear(x)
+        return y if mask is None else y + mask.to(y.dtype).sum()
+
+    return Wrapped(forward, linear=nn.Linear(width, width))
+
+
+NEEDS = {
+    "torch:SymFloat.__bool__": (factory_of(multiplied, multiplier=fc.Choice(0.0, 1.5)), "inference"),
+    "torch:Tensor.__deepcopy__": (factory_of(encoder, states, **SEQUENCE), "inference"),
+    "torch.nn.modules.rnn._VF": (factory_of(recurrent, states, **SEQUENCE), "sgd"),
+    "torch._native_multi_head_attention": (factory_of(attention, states, **SEQUENCE), "inference"),
+    "torch._transformer_encoder_layer_fwd": (factory_of(layer, states, **SEQUENCE), "inference"),
+    "torch.norm_except_dim": (
+        factory_of(lambda width: nn.utils.parametrizations.weight_norm(nn.Linear(width, width))),
+        "inference",
+    ),
+    "torch._C._nn.upsample_nearest2d": (resized("nearest"), "sgd"),
+    "torch._C._nn._upsample_nearest_exact2d": (resized("nearest-exact"), "sgd"),
+    "huggingface_hub.dataclasses.type_validator": (factory_of(configured), "inference"),
+    "transformers.utils.import_utils.is_fake_tensor": (factory_of(masked, states, **SEQUENCE), "inference"),
+}
+
+
+def key_of(patch):
+    return f"{patch.module}.{patch.attribute}"
+
+
+def check(key):
+    factory, recipe = NEEDS[key]
+    program = check_peaks_equal_real_runs(factory, recipe, count=4)
+    pinned = [q.condition for q in program.questions if q.kind is QuestionKind.SPECIALISATION]
+    if pinned:
+        raise AssertionError(f"pinned: {pinned}")
+
+
+@pytest.mark.parametrize("key", NEEDS)
+def test_a_model_that_needs_a_patch_is_exact_with_it(key):
+    check(key)
+
+
+@pytest.mark.parametrize("key", NEEDS)
+def test_a_model_that_needs_a_patch_breaks_without_it(key, monkeypatch):
+    rest = tuple(patch for patch in construction.PATCHES if key_of(patch) != key)
+    assert len(rest) == len(construction.PATCHES) - 1
+    monkeypatch.setattr(construction, "PATCHES", rest)
+    with pytest.raises((AssertionError, FxcostError, LookupError)):
+        check(key)
+
+
+def test_every_patch_says_why_and_is_needed_by_a_model():
+    others = {key_of(patch) for patch in construction.PATCHES} - set(NEEDS)
+    assert all("upsample" in key for key in others)  # one rule for all; two of its names are tried
+    assert all(patch.why for patch in construction.PATCHES)
+
+
+@pytest.mark.parametrize("name", sorted(construction.INITIALISERS))
+def test_no_initialiser_runs_an_operator_nor_asks_a_question(name):
+    arguments = {"constant_": (0.5,), "sparse_": (0.1,)}.get(name, ())
+
+    def build(width):
+        layer = nn.Conv1d(width, width, 3) if name == "dirac_" else nn.Linear(width, width)
+        getattr(init, name)(layer.weight, *arguments)
+        return layer
+
+    shape = (5,) if name == "dirac_" else ()
+    program = traced(factory_of(build, lambda batch, width: torch.zeros(batch, width, *shape)))
+    operators = {str(n.target) for n in program.operators() if n.meta["phase"] == "construct"}
+    assert operators <= {"aten.empty.memory_format", "aten.detach.default", "aten.zeros.default"}
+
+
+def test_an_initialiser_imported_by_name_does_nothing_either():
+    def build(width):
+        layer = nn.Linear(width, width)
+        assert xavier_uniform_(tensor=layer.weight) is layer.weight
+        return layer
+
+    program = traced(factory_of(build))
+    assert not [node for node in program.operators() if "uniform" in str(node.target)]
+
+
+@pytest.fixture
+def untouched():
+    """Check that after the test everything patched is as it was, attribute by attribute."""
+    before = snapshot()
+    yield
+    after = snapshot()
+    assert after.keys() == before.keys()
+    assert [key for key in before if after[key] is not before[key]] == []
+
+
+def snapshot():
+    """Return what could have been replaced: patched attributes, initialisers, globals of model modules."""
+    seen = {
+        (patch.module, patch.attribute): getattr(patch.owner(), patch.attribute)
+        for patch in construction.PATCHES
+    }
+    seen |= {("init", name): getattr(init, name) for name in construction.INITIALISERS}
+    seen["call"] = nn.Module.__call__
+    for module in (sys.modules[__name__], sys.modules["torch.nn.modules.rnn"], nn.functional):
+        names = {"int", "float", "max", "min", "round", "divmod", "isinstance", "math", "numbers"}
+        seen |= {(module.__name__, name): vars(module).get(name) for name in names | vars(module).keys()}
+    return seen
+
+
+def test_all_patches_are_gone_after_a_trace(untouched):
+    traced(factory_of(lambda width: nn.Linear(width, int(width * 1.5))))
+
+
+def fails(*_):
+    raise KeyError("on purpose")
+
+
+@pytest.mark.parametrize(
+    ("factory", "example"),
+    [
+        pytest.param(fails, vectors, id="the factory"),
+        pytest.param(lambda width: nn.Linear(width, 3), lambda batch: fails(), id="the example"),
+        pytest.param(lambda width: Wrapped(fails), vectors, id="the forward"),
+    ],
+)
+def test_all_patches_are_gone_when_user_code_raises(untouched, factory, example):
+    def build(width):
+        return factory(width)
+
+    with pytest.raises(FxcostError, match="KeyError: 'on purpose'"):
+        traced(factory_of(build, example), width=8, batch=3)
+
+
+def test_plain_numbers_behave_as_ever_while_patched():
+    seen = []
+
+    def build(width):
+        seen.append(
+            (int("12"), int("ff", 16), float("1.5"), round(2.675, 2), max([3, 1], key=abs), min(2, 1.5))
+        )
+        seen.append((int.from_bytes(b"\x01", "big"), isinstance(True, int), isinstance("a", int), math.pi))
+        seen.append(
+            (divmod(7, 2), max("ab"), isinstance(1, numbers.Integral), math.gcd(12, 18), math.prod([2, 3]))
+        )
+        return nn.Linear(width, 2)
+
+    traced(factory_of(build))
+    assert seen[0] == (12, 255, 1.5, 2.67, 3, 1.5)
+    assert seen[1] == (1, True, False, math.pi)
+    assert seen[2] == ((3, 1), "b", True, 6, 6)
+
+
+def test_modules_imported_while_the_factory_runs_are_patched_too(monkeypatch):
+    source = "def hidden(width):\n    return int(width * 1.5)\n"
+
+    def build(width):
+        if "imported_late" not in sys.modules:
+            module = types.ModuleType("imported_late")
+            exec(compile(source, "imported_late.py", "exec"), vars(module))
+            monkeypatch.setitem(sys.modules, "imported_late", module)
+        return two_layers(width, sys.modules["imported_late"].hidden(width))
+
+    program = traced(factory_of(build))
+    assert not [q for q in program.questions if q.kind is QuestionKind.SPECIALISATION]
+
+
+def test_python_itself_is_never_patched():
+    def build(width):
+        assert builtins.int is type(1)
+        assert math.sqrt is sys.modules["math"].sqrt or math is not sys.modules["math"]
+        return nn.Linear(width, 2)
+
+    original = sys.modules["math"].sqrt
+    traced(factory_of(build))
+    assert sys.modules["math"].sqrt is original

@@ -1,0 +1,78 @@
+"""Every rule that stands in for a fake kernel is needed by some small model."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+import fxcost as fc
+from fxcost.errors import FxcostError
+from fxcost.trace import kernels
+from tests.trace.idioms import SEQUENCE, Wrapped, states, tokens, vectors
+from tests.trace.replay import ADAMW, check_peaks_equal_real_runs, traced
+
+aten = torch.ops.aten
+
+
+def factory_of(function, example=vectors, loss=None, **domains):
+    space = {"width": fc.Int(8, 64), "batch": fc.Int(2, 15)} | domains
+    return fc.model(example=example, loss=loss, **space)(function)
+
+
+def linear(width):
+    return nn.Linear(width, width)
+
+
+def padded(width):
+    return Wrapped(lambda self, x: functional.pad(self.linear(x), (1, 2)), linear=nn.Linear(width, width))
+
+
+def recurrent(width):
+    module = nn.LSTM(width, width, num_layers=2, bidirectional=True)
+    return Wrapped(lambda self, x: self.module(x)[0], module=module)
+
+
+def bags(width):
+    return nn.EmbeddingBag(100, width, mode="mean")
+
+
+def loss_of(function):
+    return factory_of(linear, loss=lambda output: function(output.sigmoid(), torch.ones_like(output)))
+
+
+NEEDS = {
+    aten.constant_pad_nd.default: factory_of(padded),
+    aten.mkldnn_rnn_layer.default: factory_of(recurrent, states, **SEQUENCE),
+    aten._embedding_bag.default: factory_of(bags, tokens, **SEQUENCE),
+    aten.mse_loss.default: loss_of(functional.mse_loss),
+    aten.smooth_l1_loss.default: loss_of(functional.smooth_l1_loss),
+    aten.soft_margin_loss.default: loss_of(functional.soft_margin_loss),
+    aten.binary_cross_entropy.default: loss_of(functional.binary_cross_entropy),
+}
+
+
+@pytest.mark.parametrize("operator", NEEDS, ids=str)
+def test_a_model_that_needs_a_rule_is_exact_with_it(operator):
+    check_peaks_equal_real_runs(NEEDS[operator], "sgd")
+
+
+@pytest.mark.parametrize("operator", NEEDS, ids=str)
+def test_a_model_that_needs_a_rule_breaks_without_it(operator, monkeypatch):
+    monkeypatch.delitem(kernels.RULES, operator)
+    with pytest.raises((AssertionError, FxcostError, LookupError)):
+        check_peaks_equal_real_runs(NEEDS[operator], "sgd")
+
+
+def test_operators_on_lists_that_return_nothing_are_recorded_and_not_run():
+    program = traced(factory_of(linear), ADAMW)
+    ran = [node.target for node in program.operators() if node.target._opname.startswith("_foreach_")]
+    in_place = [target for target in ran if not target._schema.returns]
+    assert in_place
+    assert {kernels.kernel_of(target) for target in in_place} == {kernels.nothing}
+
+
+def test_an_operator_without_a_rule_runs_its_own_fake_kernel():
+    assert kernels.kernel_of(aten.add.Tensor) is None
+    assert kernels.kernel_of(aten._foreach_add.Scalar) is None
