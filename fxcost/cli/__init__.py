@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import click
 
-from fxcost.cli.check import check
+from fxcost.cli.check import check_command
 from fxcost.cli.commands import Commands
-from fxcost.cli.cost import cost
-from fxcost.cli.devices import devices
-from fxcost.cli.solve import solve
+from fxcost.cli.cost import cost_command
+from fxcost.cli.devices import devices_command
+from fxcost.cli.solve import solve_command
 
 __all__ = ["main"]
 
 
 @click.group(
+    "fxcost",
     cls=Commands,
-    commands=[cost, check, solve, devices],
+    commands=[cost_command, check_command, solve_command, devices_command],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="fxcost")

@@ -10,14 +10,14 @@ from fxcost.cli.output import write
 from fxcost.cli.progress import progress
 
 
-@click.command()
+@click.command("check")
 @options.about_a_factory
 @click.option("--device", metavar="NAME", help="A GPU that is to hold the peak; `fxcost devices` lists them.")
 @options.LIMITS
 @options.SECONDS
 @options.AS_JSON
 @click.pass_context
-def check(
+def check_command(
     ctx: click.Context,
     asked: options.Asked,
     device: str | None,
@@ -32,12 +32,13 @@ def check(
     if device is None and not limits:
         raise click.UsageError("nothing to check; write --device rtx-4090, or --limit 'flops <= 1 PFLOP'")
     from fxcost.cli.checking import checked
+    from fxcost.cli.limits import read_limit
     from fxcost.cli.subjects import subject_of
     from fxcost.devices import find
 
     gpu = None if device is None else find(device)
+    texts = [read_limit(text) for text in limits]
     with progress() as tell:
-        subject = subject_of(asked, tell)
-        answer = checked(subject, gpu, limits, seconds, tell)
+        answer = checked(subject_of(asked, tell), gpu, texts, seconds, tell)
     write(answer, as_json)
     ctx.exit(exit_of(answer.verdict))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from fxcost.cli.limits import limit_of
+from fxcost.cli.limits import LimitText
 from fxcost.cli.nearest import nearest
 from fxcost.cli.progress import Tell
 from fxcost.devices import Device
@@ -20,7 +20,7 @@ from fxcost.solve.limits import every
 
 
 def checked(
-    subject: Subject, device: Device | None, texts: Sequence[str], seconds: float, tell: Tell
+    subject: Subject, device: Device | None, texts: Sequence[LimitText], seconds: float, tell: Tell
 ) -> Checked:
     """Return whether a device and limits hold for every setting left open, and what would do instead.
 
@@ -32,12 +32,12 @@ def checked(
         tell: Is told what is being done.
     """
     quantities = subject.cost.quantities
-    limits: list[Limit] = [limit_of(text, quantities) for text in texts]
+    limits = [text.of(quantities) for text in texts]
     if device is not None:
         limits.insert(0, quantities["peak_memory"] <= device.memory)
     limit = every(*limits)
     verdict = prove(limit, time_limit=seconds, progress=tell, **subject.restriction)
-    answer = Checked(subject, device, tuple(texts), verdict)
+    answer = Checked(subject, device, tuple(text.text for text in texts), verdict)
     asked = _Asked(subject, limit, seconds, tell)
     if isinstance(verdict, Refuted):
         answer = replace(answer, explanation=explained(limit, verdict), nearest=asked.nearest(verdict))

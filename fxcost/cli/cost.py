@@ -9,7 +9,7 @@ from fxcost.cli.output import write
 from fxcost.cli.progress import progress
 
 
-@click.command()
+@click.command("cost")
 @options.about_a_factory
 @click.option(
     "--by",
@@ -17,7 +17,7 @@ from fxcost.cli.progress import progress
     help="Also show where the costs come from; needs every hyperparameter set.",
 )
 @options.AS_JSON
-def cost(asked: options.Asked, by: str | None, as_json: bool) -> None:
+def cost_command(asked: options.Asked, by: str | None, as_json: bool) -> None:
     """Print all costs as formulas, and as numbers where every hyperparameter is set."""
     from fxcost.cli.subjects import subject_of
     from fxcost.report.costs import Costs

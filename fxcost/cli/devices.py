@@ -8,9 +8,9 @@ from fxcost.cli import options
 from fxcost.cli.output import write
 
 
-@click.command()
+@click.command("devices")
 @options.AS_JSON
-def devices(as_json: bool) -> None:
+def devices_command(as_json: bool) -> None:
     """List the devices with their memory, bandwidth and dense peaks."""
     from fxcost.devices import catalogue
     from fxcost.report.devices import Devices

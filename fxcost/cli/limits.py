@@ -5,7 +5,8 @@
     statement   "not" statement | "(" limit ")" | quantity relation bound
     bound       an amount with its unit, or another quantity
 
-`&`, `|` and `~` are read as well, so that what a verdict prints can be written again.
+`&`, `|` and `~` are read as well, so that what a verdict prints can be written again. Texts are read before
+the model is traced, so that a wrong one is told at once.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
+from typing import TypeAlias
 
+from fxcost import units
+from fxcost.costs import DEFINITIONS
 from fxcost.errors import DeclarationError, UnitError
 from fxcost.quantity import Quantity
 from fxcost.solve import Limit
@@ -27,48 +31,63 @@ RELATIONS: Mapping[str, Callable[[Quantity, object], Limit]] = {
     ">=": Quantity.__ge__,
     ">": Quantity.__gt__,
 }
+UNITS = {definition.name: definition.unit for definition in DEFINITIONS}
 WORD_OF = {"&": "and", "|": "or", "~": "not"}
 ENDS_A_BOUND = frozenset(("and", "or", "not", "(", ")", "", *RELATIONS))
 
 _TOKEN = re.compile(r"[<>=!]+|[()&|~]|[^\s<>=!()&|~]+")
 
+Build: TypeAlias = Callable[[Mapping[str, Quantity]], Limit]
 
-def limit_of(text: str, quantities: Mapping[str, Quantity]) -> Limit:
-    """Return the limit that a text means.
+
+@dataclass(frozen=True)
+class LimitText:
+    """A limit that has been read.
+
+    Attributes:
+        text: What the user wrote.
+        of: Returns the limit on a model's quantities.
+    """
+
+    text: str
+    of: Build
+
+
+def read_limit(text: str) -> LimitText:
+    """Read a limit.
 
     Args:
         text: Such as `"peak_memory <= 24 GiB and flops <= 1 PFLOP"`.
-        quantities: What can be limited, by name.
 
     Raises:
         DeclarationError: The text cannot be read, or names something else; the message shows where.
         UnitError: A bound's unit is missing, ambiguous, or not its quantity's.
 
     Example:
-        >>> limit_of("peak_memory < 24 GiB", {})
+        >>> read_limit("peak_memory < 24 GiB and flop < 1 PFLOP")
         Traceback (most recent call last):
-        fxcost.errors.DeclarationError: there is no quantity peak_memory; the quantities are ...
-            peak_memory < 24 GiB
-            ^
+        fxcost.errors.DeclarationError: there is no quantity flop; did you mean flops?
+            peak_memory < 24 GiB and flop < 1 PFLOP
+                                     ^
     """
-    reader = _Reader(text, quantities)
-    limit = reader.limit()
+    reader = _Reader(text)
+    build = reader.limit()
     if reader.token.text:
         raise reader.error(f'"{reader.token.text}" is one too many; write "and" or "or" between comparisons')
-    return limit
+    return LimitText(text, build)
 
 
-def quantity_of(name: str, quantities: Mapping[str, Quantity]) -> Quantity:
-    """Return the quantity with a name.
+def require_quantity(name: str) -> None:
+    """Raise a DeclarationError that says which names are near, where there is no such quantity.
 
-    Raises:
-        DeclarationError: There is none; the message says which are near.
+    Example:
+        >>> require_quantity("flops")
     """
-    if name in quantities:
-        return quantities[name]
-    near = difflib.get_close_matches(name, quantities, n=1, cutoff=0.5)
-    advice = f"did you mean {near[0]}?" if near else f"the quantities are {', '.join(quantities)}"
-    raise DeclarationError(f"there is no quantity {name}; {advice}")
+    if name in UNITS:
+        return
+    near = difflib.get_close_matches(name, UNITS, n=1, cutoff=0.5)
+    known = f"the quantities are {', '.join(UNITS)}; hyperparameters are bounded with --set"
+    raise DeclarationError(f"there is no quantity {name}; " + (f"did you mean {near[0]}?" if near else known))
 
 
 @dataclass(frozen=True)
@@ -84,9 +103,8 @@ class _Token:
 class _Reader:
     """Reads a limit from left to right; each method reads one rule of the grammar above."""
 
-    def __init__(self, text: str, quantities: Mapping[str, Quantity]) -> None:
+    def __init__(self, text: str) -> None:
         self.text = text
-        self.quantities = quantities
         found = [_Token(match[0], match.start()) for match in _TOKEN.finditer(text)]
         self.tokens = [_Token(WORD_OF.get(token.text, token.text), token.start) for token in found]
         self.tokens.append(_Token("", len(text)))
@@ -96,21 +114,22 @@ class _Reader:
     def token(self) -> _Token:
         return self.tokens[self.index]
 
-    def limit(self) -> Limit:
+    def limit(self) -> Build:
         parts = [self.part()]
         while self.takes("or"):
             parts.append(self.part())
-        return reduce(operator.or_, parts)
+        return lambda quantities: reduce(operator.or_, (part(quantities) for part in parts))
 
-    def part(self) -> Limit:
+    def part(self) -> Build:
         statements = [self.statement()]
         while self.takes("and"):
             statements.append(self.statement())
-        return reduce(operator.and_, statements)
+        return lambda quantities: reduce(operator.and_, (statement(quantities) for statement in statements))
 
-    def statement(self) -> Limit:
+    def statement(self) -> Build:
         if self.takes("not"):
-            return ~self.statement()
+            negated = self.statement()
+            return lambda quantities: ~negated(quantities)
         if not self.takes("("):
             return self.comparison()
         inside = self.limit()
@@ -118,38 +137,41 @@ class _Reader:
             raise self.error('a ")" is missing')
         return inside
 
-    def comparison(self) -> Limit:
-        quantity = self.quantity()
-        relation = self.token
-        if relation.text not in RELATIONS:
-            raise self.error(f"write one of {', '.join(RELATIONS)} after {quantity.name}")
+    def comparison(self) -> Build:
+        name = self.quantity()
+        relation = self.token.text
+        if relation not in RELATIONS:
+            raise self.error(f"write one of {', '.join(RELATIONS)} after {name}")
         self.index += 1
-        first = self.token
-        bound = self.bound(f"{quantity.name} {relation.text}", str(quantity.unit))
-        try:
-            return RELATIONS[relation.text](quantity, bound)
-        except UnitError as error:
-            raise UnitError(self.pointed(str(error), first)) from None
+        bound = self.bound(name, relation)
+        return lambda quantities: RELATIONS[relation](quantities[name], quantities.get(bound, bound))
 
-    def quantity(self) -> Quantity:
-        if not self.token.text:
-            raise self.error(f"a quantity is missing; the quantities are {', '.join(self.quantities)}")
+    def quantity(self) -> str:
+        name = self.token.text
+        if name in ENDS_A_BOUND:
+            raise self.error(f"a quantity is missing; the quantities are {', '.join(UNITS)}")
         try:
-            found = quantity_of(self.token.text, self.quantities)
+            require_quantity(name)
         except DeclarationError as error:
             raise self.error(str(error)) from None
         self.index += 1
-        return found
+        return name
 
-    def bound(self, before: str, unit: str) -> str | Quantity:
+    def bound(self, name: str, relation: str) -> str:
         """Read up to the next connective: amounts and their units are the units module's matter."""
         first = self.token
         while self.token.text not in ENDS_A_BOUND:
             self.index += 1
+        unit = UNITS[name]
         if self.token is first:
-            raise self.error(f"an amount in {unit}, or a quantity, is missing after {before}")
-        written = self.text[first.start : self.tokens[self.index - 1].end]
-        return self.quantities.get(written, written)
+            raise self.error(f"an amount in {unit}, or a quantity, is missing after {name} {relation}")
+        bound = self.text[first.start : self.tokens[self.index - 1].end]
+        try:
+            if UNITS.get(bound) is not unit:
+                units.parse(bound, unit)
+        except UnitError as error:
+            raise UnitError(self.pointed(str(error), first)) from None
+        return bound
 
     def takes(self, word: str) -> bool:
         if self.token.text != word:

@@ -10,7 +10,7 @@ from fxcost.cli.output import write
 from fxcost.cli.progress import progress
 
 
-@click.command()
+@click.command("solve")
 @options.about_a_factory
 @click.option("--maximize", metavar="QUANTITY", help="What is to be large.")
 @click.option("--minimize", metavar="QUANTITY", help="What is to be small.")
@@ -18,7 +18,7 @@ from fxcost.cli.progress import progress
 @options.SECONDS
 @options.AS_JSON
 @click.pass_context
-def solve(
+def solve_command(
     ctx: click.Context,
     asked: options.Asked,
     maximize: str | None,
@@ -34,11 +34,15 @@ def solve(
     """
     if (maximize is None) == (minimize is None):
         raise click.UsageError("write one of --maximize and --minimize, such as --maximize parameters")
+    from fxcost.cli.limits import read_limit, require_quantity
     from fxcost.cli.solving import solved
     from fxcost.cli.subjects import subject_of
 
+    name = maximize or minimize or ""
+    require_quantity(name)
+    texts = [read_limit(text) for text in limits]
     with progress() as tell:
         subject = subject_of(asked, tell)
-        answer = solved(subject, maximize, minimize, limits, seconds, tell)
+        answer = solved(subject, "largest" if maximize else "smallest", name, texts, seconds, tell)
     write(answer, as_json)
     ctx.exit(exit_of(answer.answer))

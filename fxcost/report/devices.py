@@ -10,7 +10,7 @@ from rich.table import Table
 from fxcost import units
 from fxcost.devices import Device
 
-SHOWN = ("fp32", "tf32", "bf16", "fp8")
+SHOWN = ("fp32", "bf16")
 
 
 @dataclass(frozen=True)
@@ -20,20 +20,20 @@ class Devices:
     devices: tuple[Device, ...]
 
     def shown(self) -> Table:
-        """Return a table of memory, bandwidth and dense peaks.
+        """Return a table of memory, bandwidth and dense peaks; `--json` has more dtypes, and the sources.
 
         Example:
             >>> from fxcost.devices import find
             >>> from fxcost.report.text import as_text
             >>> print(as_text(Devices((find("rtx-4090"),)).shown()))
-            name      full name                memory     bandwidth     ...
-            rtx-4090  NVIDIA GeForce RTX 4090  23.99 GiB  938.77 GiB/s  ...
+            name      full name                   memory     bandwidth      fp32 peak       bf16 peak
+            rtx-4090  NVIDIA GeForce RTX 4090  23.99 GiB  938.77 GiB/s  82.60 TFLOP/s  165.20 TFLOP/s
         """
         table = Table(box=None, header_style="bold", pad_edge=False)
         for name in ("name", "full name"):
-            table.add_column(name, no_wrap=True)
+            table.add_column(name, overflow="fold")
         for name in ("memory", "bandwidth", *(f"{dtype} peak" for dtype in SHOWN)):
-            table.add_column(name, justify="right", no_wrap=True)
+            table.add_column(name, justify="right", overflow="fold")
         for device in self.devices:
             table.add_row(*_cells(device))
         return table

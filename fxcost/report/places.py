@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from fxcost.program import Source
@@ -18,11 +19,13 @@ def line_of(source: Source | None) -> str:
 
 
 def relative(file: str) -> str:
-    """Return a path from the working directory on, where it lies in it.
+    """Return a path from the working directory on, or as an import names it, where it lies there.
 
     Example:
         >>> relative("/elsewhere/model.py")
         '/elsewhere/model.py'
     """
-    path, here = Path(file), Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else file
+    path = Path(file)
+    roots = [Path.cwd(), *(Path(entry) for entry in sys.path if entry.endswith("-packages"))]
+    names = [str(path.relative_to(root)) for root in roots if path.is_relative_to(root)]
+    return min(names, key=len, default=file)

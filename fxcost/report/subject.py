@@ -16,7 +16,7 @@ from fxcost.compilation import Cost
 from fxcost.expr import conditions
 from fxcost.quantity import Quantity
 from fxcost.report.places import line_of, relative
-from fxcost.report.text import columns, indented
+from fxcost.report.text import columns, indented, remarked
 from fxcost.space import Choice, Config, Space
 from fxcost.space.spelling import assignments_text, spelled
 
@@ -73,10 +73,11 @@ class Subject:
         """
         rows = [row for name in names for row in self._formula(self.cost.quantities[name], most)]
         for index, (condition, kind, line) in enumerate(self._conditions()):
-            rows.append(("" if index else "where", "", condition, ", ".join(filter(None, (kind, line)))))
+            why = ", ".join(filter(None, (kind, line)))
+            rows.append(("" if index else "where", "", remarked(condition, why)))
         if self.config is None:
-            return columns([(name, formula, note) for name, _, formula, note in rows], ("bold", "", "dim"))
-        return columns(rows, ("bold", "green", "", "dim"), right=(1,))
+            return columns([(name, formula) for name, _, formula in rows], ("bold", ""))
+        return columns(rows, ("bold", "green", ""), right=(1,))
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `--json` prints of it."""
@@ -108,15 +109,16 @@ class Subject:
             "conditions": [dict(zip(keys, row, strict=True)) for row in self._conditions()],
         }
 
-    def _formula(self, quantity: Quantity, most: int | None) -> list[tuple[str, str, str, str]]:
+    def _formula(self, quantity: Quantity, most: int | None) -> list[tuple[str, str, Text]]:
+        """Return a quantity's name, value and formula; the rows of a maximum below it."""
         value = "" if self.config is None else units.format(quantity(**self.config), quantity.unit)
         rows = quantity.expression(self.cost.first).rows
         if len(rows) == 1:
-            return [(quantity.name, value, str(rows[0]), "")]
-        shown = [("", "", str(row), row.label) for row in rows[:most]]
+            return [(quantity.name, value, Text(str(rows[0])))]
+        shown = [("", "", remarked(str(row), row.label.removesuffix(".default"))) for row in rows[:most]]
         if len(shown) < len(rows):
-            shown.append(("", "", f"... and {len(rows) - len(shown)} more", "`fxcost cost` shows all"))
-        return [(quantity.name, value, f"the largest of {len(rows)}:", ""), *shown]
+            shown.append(("", "", remarked(f"and {len(rows) - len(shown)} more", "`fxcost cost` shows all")))
+        return [(quantity.name, value, Text(f"the largest of {len(rows)}:")), *shown]
 
     def _conditions(self) -> list[tuple[str, str, str]]:
         return [

@@ -14,13 +14,13 @@ WIDTH = 110
 """Columns of text that goes to no terminal."""
 
 
-def columns(rows: Iterable[Sequence[str]], styles: Sequence[str], right: Sequence[int] = ()) -> Table:
+def columns(rows: Iterable[Sequence[str | Text]], styles: Sequence[str], right: Sequence[int] = ()) -> Table:
     """Return rows as columns without lines, wrapped where they are too long.
 
     Args:
         rows: Cells, shown as they are.
         styles: A rich style for each column.
-        right: The columns whose cells are set to the right.
+        right: The columns that are set to the right, and not wrapped.
 
     Example:
         >>> print(as_text(columns([("width", "8"), ("heads", "16")], ("", ""), right=[1])))
@@ -29,10 +29,23 @@ def columns(rows: Iterable[Sequence[str]], styles: Sequence[str], right: Sequenc
     """
     table = Table.grid(padding=(0, 2))
     for index, style in enumerate(styles):
-        table.add_column(style=style, justify="right" if index in right else "left", overflow="fold")
+        numbers = index in right
+        table.add_column(
+            style=style, justify="right" if numbers else "left", no_wrap=numbers, overflow="fold"
+        )
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
     return table
+
+
+def remarked(shown: str, remark: str) -> Text:
+    """Return some Python with a remark behind it.
+
+    Example:
+        >>> print(remarked("batch != 1", "model.py:8"))
+        batch != 1  # model.py:8
+    """
+    return Text(shown) if not remark else Text.assemble(shown, (f"  # {remark}", "dim"))
 
 
 def indented(shown: RenderableType) -> Padding:
