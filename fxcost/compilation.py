@@ -103,7 +103,7 @@ def cost(factory: ModelFactory, *, training: Training | None = None, device: str
     """
     if not isinstance(factory, ModelFactory):
         raise DeclarationError(
-            f"fc.cost({factory!r}): this is not a decorated factory; write @fc.model(...) above its definition"
+            f"fc.cost({factory!r}): not a decorated factory; write @fc.model(...) above its definition"
         )
     if device != "cpu":
         raise UnknownDeviceError(

@@ -51,6 +51,7 @@ class ModelFactory:
         functools.update_wrapper(self, factory)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Build the model, as the plain factory does."""
         return self.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
 
     def __repr__(self) -> str:
@@ -74,7 +75,7 @@ def model(
     Args:
         example: Builds the batch; its argument names are hyperparameters. Returns a tensor, a tuple of
             positional inputs, or a dict of keyword inputs.
-        loss: From the model's output to a scalar tensor; the sum of the output, or of its `.logits`, if left out.
+        loss: From the model's output to a scalar tensor; if left out, the sum of the output or its `.logits`.
         space: A `Space`, where hyperparameters have conditions between them; instead of `domains`.
         domains: One domain per hyperparameter.
 

@@ -142,7 +142,7 @@ class Quantity:
         return largest(self._contributions(region, values), values, count)
 
     def binding(self, **config: Any) -> str:
-        """Return which row of a maximum is the largest at a configuration: for the peak, the program point."""
+        """Return which row of a maximum is the largest at a configuration; for the peak, a program point."""
         region, values = self._located(config)
         return self.expression(region).binding(values).label
 

@@ -24,11 +24,15 @@ from tests.oracles.memory import ADAMW, real_peak
 TRAINING = fc.Training(torch.optim.AdamW)
 
 
+def rows(batch, width):
+    return torch.zeros(batch, width)
+
+
 @fc.model(
     width=fc.Int(4, 32, step=4),
     hidden=fc.Int(4, 64, step=4),
     batch=fc.Int(2, 16),
-    example=lambda batch, width: torch.zeros(batch, width),
+    example=rows,
 )
 def perceptron(width, hidden):
     return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.BatchNorm1d(hidden), nn.Linear(hidden, 10))
@@ -37,7 +41,7 @@ def perceptron(width, hidden):
 @fc.model(
     width=fc.Int(4, 32, step=4),
     batch=fc.Int(2, 8),
-    example=lambda batch, width: torch.zeros(batch, width),
+    example=rows,
 )
 def branching(width):
     if width > 24:
@@ -179,7 +183,7 @@ def test_a_branch_on_data_is_an_error_with_its_line():
         def forward(self, inputs):
             return inputs if inputs.sum() > 0 else super().forward(inputs)
 
-    @fc.model(width=fc.Int(1, 8), batch=fc.Int(2, 4), example=lambda batch, width: torch.zeros(batch, width))
+    @fc.model(width=fc.Int(1, 8), batch=fc.Int(2, 4), example=rows)
     def gated(width):
         return Gate(width, width)
 
@@ -202,7 +206,7 @@ def test_an_operator_without_a_formula_is_an_error_that_names_it_and_the_line():
         def forward(self, inputs):
             return twice(super().forward(inputs))
 
-    @fc.model(width=fc.Int(1, 8), batch=fc.Int(2, 4), example=lambda batch, width: torch.zeros(batch, width))
+    @fc.model(width=fc.Int(1, 8), batch=fc.Int(2, 4), example=rows)
     def custom(width):
         return Twice(width, width)
 
