@@ -40,9 +40,9 @@ class Contribution:
 GROUPINGS: Mapping[str, Callable[[Contribution], str]] = {
     "module": lambda contribution: contribution.module,
     "operator": lambda contribution: contribution.operator,
-    "phase": lambda contribution: contribution.phase,
+    "phase": lambda contribution: str(contribution.phase),
     "source": lambda contribution: contribution.line,
-    "kind": lambda contribution: contribution.kind,
+    "kind": lambda contribution: str(contribution.kind),
 }
 
 
