@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import sympy
 import torch
@@ -146,7 +146,7 @@ class Program:
                 yield node
 
     @staticmethod
-    def meta_of(argument: object) -> object:
+    def meta_of(argument: Any) -> Any:
         """Return a node's traced value, and any other argument as it is."""
         return argument.meta["value"] if isinstance(argument, torch.fx.Node) else argument
 

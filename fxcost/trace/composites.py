@@ -6,7 +6,7 @@ Each takes the function that it stands in for, as the rows of `construction.PATC
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -52,13 +52,14 @@ def norm_except_dim(_original: Function) -> Function:
 
     def norm(tensor: torch.Tensor, power: int, dim: int) -> torch.Tensor:
         if dim == -1:
-            return tensor.norm(power)
+            return cast("torch.Tensor", tensor.norm(power))
         if dim not in (0, tensor.ndim - 1):
             return norm(tensor.swapaxes(0, dim), power, 0).swapaxes(0, dim)
         shape = [1] * tensor.ndim
         shape[dim] = tensor.shape[dim]
         rows = (tensor.shape[0], -1) if dim == 0 else (-1, tensor.shape[dim])
-        return tensor.contiguous().view(rows).norm(power, 0 if dim else 1).view(shape)
+        norms: torch.Tensor = tensor.contiguous().view(rows).norm(power, 0 if dim else 1)
+        return norms.view(shape)
 
     return norm
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 import torch
@@ -53,9 +53,9 @@ def _accept_symbolic(validate: Callable[..., None]) -> Callable[..., None]:
 def _deepcopy_of_fake(original: Callable[..., Any]) -> Callable[..., Any]:
     def deepcopy(self: torch.Tensor, memo: dict[int, Any]) -> torch.Tensor:
         if not isinstance(self, FakeTensor):
-            return original(self, memo)
+            return cast("torch.Tensor", original(self, memo))
         if id(self) in memo:
-            return memo[id(self)]
+            return cast("torch.Tensor", memo[id(self)])
         copy: torch.Tensor = torch.empty_like(self.detach())
         if isinstance(self, nn.Parameter):
             copy = nn.Parameter(copy, requires_grad=self.requires_grad)
@@ -156,9 +156,7 @@ def keep(tensor: Any = None, *args: Any, **kwargs: Any) -> Any:
 def model_modules() -> list[ModuleType]:
     """Return the loaded modules that may hold model code: neither Python's own nor a known library's."""
     return [
-        module
-        for name, module in list(sys.modules.items())
-        if isinstance(module, ModuleType) and name.partition(".")[0] not in NOT_MODEL_CODE
+        module for name, module in list(sys.modules.items()) if name.partition(".")[0] not in NOT_MODEL_CODE
     ]
 
 

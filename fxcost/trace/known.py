@@ -7,7 +7,8 @@ at the hint, beside the fake ones.
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, cast
 
 import sympy
 import torch
@@ -30,7 +31,7 @@ class KnownValues:
         """Return a tensor's real value at the hint and the hyperparameters it depends on, or None."""
         if not isinstance(tensor, FakeTensor):
             return (tensor, frozenset()) if isinstance(tensor, torch.Tensor) else None
-        known = getattr(tensor, ATTRIBUTE, None)
+        known: tuple[torch.Tensor, frozenset[sympy.Symbol]] | None = getattr(tensor, ATTRIBUTE, None)
         if known is None or tensor.untyped_storage()._cdata in self.unknown_storages:
             return None
         return known
@@ -85,7 +86,7 @@ class KnownValues:
                     return None, frozenset()
                 symbols |= known[1]
             elif isinstance(leaf, (torch.SymInt, torch.SymFloat)):
-                symbols |= leaf.node._expr.free_symbols
+                symbols |= cast("sympy.Basic", leaf.node._expr).free_symbols
         return (tree_map(self._real, args), tree_map(self._real, kwargs)), frozenset(symbols)
 
     def _real(self, leaf: Any) -> Any:
@@ -122,7 +123,5 @@ class KnownValues:
 
 
 def _numel(tensor: torch.Tensor) -> int:
-    total = 1
-    for size in tensor.shape:
-        total *= size.node.hint if isinstance(size, torch.SymInt) else size
-    return total
+    sizes: tuple[Any, ...] = tensor.shape
+    return math.prod(cast("int", s.node.hint) if isinstance(s, torch.SymInt) else s for s in sizes)

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from fxcost.trace.symbols import SizeNode
+    from torch.fx.experimental.sym_node import SymNode
 
-Nodes: TypeAlias = "list[SizeNode]"
+Nodes: TypeAlias = "list[SymNode]"
 Predicate: TypeAlias = "Callable[[Nodes, Nodes], tuple[bool | int, Nodes]]"
 
 
@@ -62,7 +62,9 @@ def _nested(sizes: Nodes, strides: Nodes, order: range | tuple[int, ...] | list[
         if size.hint == 0:
             return True, [size.eq(size.wrap_int(0))]
     grounds: Nodes = [size.ne(size.wrap_int(0)) for size in sizes]
-    expected = sizes[0].wrap_int(1) if sizes else None
+    if not sizes:
+        return True, []
+    expected = sizes[0].wrap_int(1)
     for axis in order:
         single = sizes[axis].eq(sizes[axis].wrap_int(1))
         if single.hint:

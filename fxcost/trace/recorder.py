@@ -45,11 +45,11 @@ class Birth:
     source: Source | None
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Watches the operators of one trace. `phase` is set by whoever drives the run."""
 
     def __init__(self, env: HyperparameterEnv, fake_mode: FakeTensorMode) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.env = env
         self.fake_mode = fake_mode
         self.graph = torch.fx.Graph()
@@ -191,7 +191,7 @@ class Recorder(TorchDispatchMode):
         Backward operators take those of the forward operator that they differentiate.
         """
         if self.phase is Phase.BACKWARD:
-            node = torch._C._current_autograd_node()
+            node: Any = torch._C._current_autograd_node()
             if node is None:
                 return "", None
             variable = getattr(node, "variable", None)
@@ -201,7 +201,7 @@ class Recorder(TorchDispatchMode):
         module = next((self._names[id(m)] for m in reversed(self._module_stack) if id(m) in self._names), "")
         place = (module, user_source())
         if self.phase is Phase.FORWARD:
-            self._forward_places.setdefault(torch.autograd._get_sequence_nr() - 1, place)
+            self._forward_places.setdefault(torch._C._autograd._get_sequence_nr() - 1, place)
         return place
 
     def name_modules(self, model: torch.nn.Module) -> None:

@@ -8,7 +8,7 @@ follow ATen's `native/mkldnn/RNN.cpp` (one fused `mkldnn_rnn_layer` per layer an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import torch
 from torch.nn import functional
@@ -75,7 +75,7 @@ class Kernels:
         return result, torch.stack(last_hidden, 0)
 
     def lstm_cell(
-        self, inputs: torch.Tensor, state: Weights, *weights: torch.Tensor | None
+        self, inputs: torch.Tensor, state: Weights, *weights: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Run one step of an LSTM."""
         hidden, cell = state
@@ -86,14 +86,12 @@ class Kernels:
         cell = (forget * cell).add_(ingate * new)
         return outgate * cell.tanh(), cell
 
-    def gru_cell(
-        self, inputs: torch.Tensor, hidden: torch.Tensor, *weights: torch.Tensor | None
-    ) -> torch.Tensor:
+    def gru_cell(self, inputs: torch.Tensor, hidden: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:
         """Run one step of a GRU."""
         return _gru_cell(_linear(inputs, weights[0::2]), hidden, weights)
 
 
-def _linear(inputs: torch.Tensor, weights: Sequence[torch.Tensor | None]) -> torch.Tensor:
+def _linear(inputs: torch.Tensor, weights: Weights) -> torch.Tensor:
     weight, bias = weights
     return functional.linear(inputs, weight, bias)
 
@@ -165,7 +163,7 @@ def _four_weights(weights: Weights, index: int, biases: bool) -> list[torch.Tens
 
 def _at_hint(size: Any) -> int:
     """Return a size as the int that the operator's schema wants; the weights' shapes say it symbolically."""
-    return int(size.node.hint) if isinstance(size, torch.SymInt) else int(size)
+    return cast("int", size.node.hint) if isinstance(size, torch.SymInt) else int(size)
 
 
 def lstm_workspace(

@@ -35,7 +35,5 @@ def described(
             module = owner.name.rpartition(".")[0]
         elif birth.phase is Phase.STEP or role is Role.OPTIMIZER_STATE:
             module = "optimizer"
-        storages.append(
-            Storage(index, birth.nbytes, role, birth.phase, birth.operator, module, birth.source)
-        )
+        storages.append(Storage(index, birth.nbytes, role, birth.phase, birth.operator, module, birth.source))
     return tuple(storages)

@@ -8,10 +8,8 @@ so a model that computes the same size a thousand times pays for it once.
 from __future__ import annotations
 
 import math
-import operator
 import sys
-from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import sympy
 import torch
@@ -20,86 +18,22 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.utils._sympy import functions as torch_functions
 
 from fxcost.errors import DataDependentError
-from fxcost.expr import functions
 from fxcost.program import Question
 from fxcost.trace import layout
+from fxcost.trace.arithmetic import (
+    FLOAT_OPERATIONS,
+    FLOAT_RESULTS,
+    IDENTITIES,
+    INTEGER_OPERATIONS,
+    INTEGER_RESULTS,
+    MATHEMATICS,
+    PYTHON,
+    RELATIONS,
+)
 from fxcost.trace.questions import asked, negation, user_source
 
 Number = int | float | bool
 SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
-RELATIONS = {
-    "eq": sympy.Eq,
-    "ne": sympy.Ne,
-    "lt": sympy.Lt,
-    "le": sympy.Le,
-    "gt": sympy.Gt,
-    "ge": sympy.Ge,
-}
-INTEGER_OPERATIONS: dict[str, Callable[..., sympy.Basic]] = {
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": operator.mul,
-    "neg": operator.neg,
-    "abs": sympy.Abs,
-    "mod": torch_functions.PythonMod,
-    "int_floordiv": torch_functions.FloorDiv,
-    "int_truediv": torch_functions.IntTrueDiv,
-    "pow_by_natural": lambda base, exponent: (
-        base**exponent if exponent.is_Integer else torch_functions.PowByNatural(base, exponent)
-    ),
-    "lshift": torch_functions.LShift,
-    "rshift": torch_functions.RShift,
-    "sym_min": torch_functions.Min,
-    "sym_max": torch_functions.Max,
-    "sym_float": torch_functions.ToFloat,
-}
-FLOAT_OPERATIONS: dict[str, Callable[..., sympy.Basic]] = {
-    "add": functions.FloatAdd,
-    "sub": functions.FloatSub,
-    "mul": functions.FloatMul,
-    "neg": functions.FloatNeg,
-    "abs": sympy.Abs,
-    "float_truediv": torch_functions.FloatTrueDiv,
-    "float_pow": torch_functions.FloatPow,
-    "sym_min": torch_functions.Min,
-    "sym_max": torch_functions.Max,
-    "floor": torch_functions.FloorToInt,
-    "ceil": torch_functions.CeilToInt,
-    "trunc": torch_functions.TruncToInt,
-    "round": torch_functions.RoundToInt,
-}
-IDENTITIES = {(int, "floor"), (int, "ceil"), (int, "trunc"), (int, "round"), (float, "sym_float")}
-FLOAT_RESULTS = {"int_truediv", "float_truediv", "float_pow", "sym_float"}
-INTEGER_RESULTS = {"floor", "ceil", "trunc", "round", "pow_by_natural"}
-PYTHON: dict[str, Callable[..., Any]] = {
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": operator.mul,
-    "neg": operator.neg,
-    "abs": abs,
-    "mod": operator.mod,
-    "int_floordiv": operator.floordiv,
-    "int_truediv": operator.truediv,
-    "float_truediv": operator.truediv,
-    "float_pow": operator.pow,
-    "pow_by_natural": operator.pow,
-    "lshift": operator.lshift,
-    "rshift": operator.rshift,
-    "sym_min": min,
-    "sym_max": max,
-    "sym_float": float,
-    "floor": math.floor,
-    "ceil": math.ceil,
-    "trunc": math.trunc,
-    "round": round,
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "lt": operator.lt,
-    "le": operator.le,
-    "gt": operator.gt,
-    "ge": operator.ge,
-}
-MATHEMATICS = ("sqrt", "cos", "cosh", "sin", "sinh", "tan", "tanh", "asin", "acos", "atan", "log2")
 
 
 class SizeNode(SymNode):
@@ -186,20 +120,21 @@ class SizeNode(SymNode):
     def sym_not(self) -> SizeNode:
         return self.shape_env.truth(not self.hint, self.evidence)
 
-    def sym_and(self, other: SizeNode) -> SizeNode:
+    def sym_and(self, other: Any) -> SizeNode:
         return self.shape_env.junction(self, other, decided_by=False)
 
-    def sym_or(self, other: SizeNode) -> SizeNode:
+    def sym_or(self, other: Any) -> SizeNode:
         return self.shape_env.junction(self, other, decided_by=True)
 
     and_ = bitwise_and = sym_and
     or_ = bitwise_or = sym_or
 
-    def sym_ite(self, then_val: SizeNode, else_val: SizeNode) -> SizeNode:
-        return then_val if self.shape_env.answer(self) else else_val
+    def sym_ite(self, then_val: Any, else_val: Any) -> SizeNode:
+        chosen: SizeNode = then_val if self.shape_env.answer(self) else else_val
+        return chosen
 
-    def sym_sum(self, args: list[SizeNode]) -> SizeNode:
-        total = args[0]
+    def sym_sum(self, args: list[Any]) -> SizeNode:
+        total: SizeNode = args[0]
         for term in args[1:]:
             total = total.binary("add", term)
         return total
@@ -216,8 +151,8 @@ def _install_operations() -> None:
     for name in MATHEMATICS:
         method = f"sym_{name}"
         setattr(SizeNode, method, lambda self, method=method: self.unary(method))
-    SizeNode.truediv = SizeNode.int_truediv
-    SizeNode.floordiv = SizeNode.int_floordiv
+    for name, integer in (("truediv", "int_truediv"), ("floordiv", "int_floordiv")):
+        setattr(SizeNode, name, getattr(SizeNode, integer))
     for name, predicate in layout.PREDICATES.items():
         setattr(
             SizeNode,
@@ -270,7 +205,9 @@ class HyperparameterEnv(ShapeEnv):
         key = (evidence, answer)
         known = self.nodes.get(key)
         if known is None:
-            known = self.nodes[key] = SizeNode(evidence if answer else sympy.Not(evidence), self, bool, answer)
+            known = self.nodes[key] = SizeNode(
+                evidence if answer else sympy.Not(evidence), self, bool, answer
+            )
             known.evidence = evidence
         return known
 
@@ -298,9 +235,9 @@ class HyperparameterEnv(ShapeEnv):
         if all(operand.constant is not None for operand in operands) and method in PYTHON:
             return self.constant(PYTHON[method](*(operand.constant for operand in operands)))
         arguments = tuple(operand._expr for operand in operands)
-        hints = tuple(operand.hint for operand in operands)
+        hints: tuple[Any, ...] = tuple(operand.hint for operand in operands)
         if method == "round_decimal":
-            value = round(*hints)
+            value: Number = round(*hints)
             return self.node(torch_functions.RoundDecimal(*arguments), type(value), value)
         if method.removeprefix("sym_") in (*MATHEMATICS, "log"):
             return self._mathematics(method.removeprefix("sym_"), first)
@@ -335,9 +272,9 @@ class HyperparameterEnv(ShapeEnv):
         key = (predicate, *sizes, None, *strides)
         known = self.memo.get(key)
         if known is None:
-            answer, grounds = predicate(sizes, strides)
+            answer, grounds = predicate(list(sizes), list(strides))
             known = self.memo[key] = self.constant(answer)
-            for ground in grounds:
+            for ground in cast("list[SizeNode]", grounds):
                 self.answer(ground)
         return known
 
@@ -353,7 +290,7 @@ class HyperparameterEnv(ShapeEnv):
             self._keep(node.evidence, pinned=False)
         elif not (node.pytype is float and _goes_to_a_kernel(sys._getframe(1))):
             self._keep(sympy.Eq(node._expr, sympy.sympify(node.hint), evaluate=False), pinned=True)
-        return node.hint
+        return cast("Number", node.hint)
 
     def _keep(self, condition: sympy.Basic, *, pinned: bool) -> None:
         if condition not in self.questions:
@@ -364,11 +301,13 @@ class HyperparameterEnv(ShapeEnv):
         self._keep(condition, pinned=True)
 
     def evaluate_sym_node(
-        self, sym_node: SizeNode, size_oblivious: bool = False, fallback_value: bool | None = None
+        self, sym_node: Any, size_oblivious: bool = False, fallback_value: bool | None = None
     ) -> Number:
         return self.answer(sym_node)
 
-    def evaluate_expr(self, orig_expr: sympy.Basic, hint: Number | None = None, *args: Any, **kwargs: Any) -> Any:
+    def evaluate_expr(
+        self, orig_expr: sympy.Basic, hint: Number | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
         value = self.size_hint(orig_expr) if hint is None else hint
         if orig_expr.is_Number or orig_expr in (sympy.true, sympy.false):
             return value
@@ -378,15 +317,15 @@ class HyperparameterEnv(ShapeEnv):
         self._keep(condition, pinned=not isinstance(value, bool))
         return value
 
-    def guard_or_defer_runtime_assert(self, expr: sympy.Basic, msg: str, fx_node: object = None) -> bool:
+    def guard_or_defer_runtime_assert(self, expr: sympy.Basic, msg: str, fx_node: object = None) -> bool:  # type: ignore[override]
         return bool(self.evaluate_expr(expr))
 
-    def _maybe_evaluate_static(self, expr: sympy.Basic, *, compute_hint: bool = False, **kwargs: Any) -> Any:
+    def _maybe_evaluate_static(self, expr: sympy.Basic, *, compute_hint: bool = False, **kwargs: Any) -> Any:  # type: ignore[override]
         if compute_hint:
             return self.size_hint(expr)
         return expr if expr.is_Number or expr in (sympy.true, sympy.false) else None
 
-    def size_hint(self, expr: Any, *, allow_none: bool = False) -> Any:
+    def size_hint(self, expr: Any, *, allow_none: bool = False) -> Any:  # type: ignore[override]
         value = expr.xreplace({symbol: sympy.sympify(hint) for symbol, hint in self.hints.items()})
         return bool(value) if value in (sympy.true, sympy.false) else value
 
@@ -395,10 +334,10 @@ class HyperparameterEnv(ShapeEnv):
 
     create_unbacked_symfloat = create_unbacked_symbool = create_unbacked_symint
 
-    def replace(self, expr: Any) -> Any:
+    def replace(self, expr: Any) -> Any:  # type: ignore[override]
         return expr
 
-    def simplify(self, expr: Any, *args: Any, **kwargs: Any) -> Any:
+    def simplify(self, expr: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         return expr
 
 

@@ -170,7 +170,7 @@ class _Run:
             loss = loss_of(model(*args, **kwargs))
             saved = self._kept_by_autograd(alive, loss)
             self.recorder.phase = Phase.BACKWARD
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             self.recorder.phase = Phase.STEP
             gradients = self._gradients(model)
             unused = {id(p) for p in model.parameters() if p.grad is None}
@@ -247,6 +247,7 @@ class _Run:
         )
 
     def _weights(self, model: nn.Module) -> tuple[Weight, ...]:
+        named: list[tuple[str, torch.Tensor, bool]]
         named = [(name, tensor, False) for name, tensor in model.named_parameters()]
         named += [(name, tensor, True) for name, tensor in model.named_buffers()]
         return tuple(
@@ -291,5 +292,3 @@ def _line_of(error: BaseException) -> Source | str:
         if not frame.filename.startswith((TORCH_FOLDER, OWN_FOLDER)):
             return Source(frame.filename, frame.lineno or 0, frame.name)
     return "in the factory"
-
-

@@ -16,7 +16,8 @@ from typing import Any
 
 import torch
 
-from fxcost.trace.symbols import MATHEMATICS, SYMBOLIC
+from fxcost.trace.arithmetic import MATHEMATICS
+from fxcost.trace.symbols import SYMBOLIC
 
 FLOATS = (builtins.float, torch.SymFloat)
 INTEGERS = (builtins.int, torch.SymInt)
@@ -116,7 +117,9 @@ def _extreme(original: Callable[..., Any], symbolic: Callable[[Any, Any], Any]) 
         if kwargs or (len(args) == 1 and not isinstance(args[0], Iterable)):
             return original(*args, **kwargs)
         values = list(args[0]) if len(args) == 1 else list(args)
-        if not any(map(is_symbolic, values)) or not all(isinstance(v, (int, float, *SYMBOLIC)) for v in values):
+        if not any(map(is_symbolic, values)) or not all(
+            isinstance(v, (int, float, *SYMBOLIC)) for v in values
+        ):
             return original(values)
         return functools.reduce(symbolic, values)
 
@@ -161,7 +164,9 @@ def log_twin(x: Any, *base: Any) -> Any:
     if not any(map(is_symbolic, (x, *base))):
         return math.log(x, *base)
     logarithms = [
-        torch.SymFloat(torch.sym_float(value).node.unary("sym_log")) if is_symbolic(value) else math.log(value)
+        torch.SymFloat(torch.sym_float(value).node.unary("sym_log"))
+        if is_symbolic(value)
+        else math.log(value)
         for value in (x, *base)
     ]
     return logarithms[0] / logarithms[1] if base else logarithms[0]

@@ -30,7 +30,7 @@ def factory_of(function, example=vectors, **domains):
 
 
 def multiplied(width, multiplier):
-    return two_layers(width, int(width * multiplier) if multiplier else width)
+    return two_layers(width, 2 * width if multiplier else width)
 
 
 def encoder(width):

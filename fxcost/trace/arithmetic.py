@@ -1,0 +1,87 @@
+"""What operations on symbolic numbers stand for: the SymPy expression and Python's own arithmetic."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import sympy
+from torch.utils._sympy import functions as torch_functions
+
+from fxcost.expr import functions
+
+RELATIONS = {
+    "eq": sympy.Eq,
+    "ne": sympy.Ne,
+    "lt": sympy.Lt,
+    "le": sympy.Le,
+    "gt": sympy.Gt,
+    "ge": sympy.Ge,
+}
+INTEGER_OPERATIONS: dict[str, Callable[..., sympy.Basic]] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "neg": operator.neg,
+    "abs": sympy.Abs,
+    "mod": torch_functions.PythonMod,
+    "int_floordiv": torch_functions.FloorDiv,
+    "int_truediv": torch_functions.IntTrueDiv,
+    "pow_by_natural": lambda base, exponent: (
+        base**exponent if exponent.is_Integer else torch_functions.PowByNatural(base, exponent)
+    ),
+    "lshift": torch_functions.LShift,
+    "rshift": torch_functions.RShift,
+    "sym_min": torch_functions.Min,
+    "sym_max": torch_functions.Max,
+    "sym_float": torch_functions.ToFloat,
+}
+FLOAT_OPERATIONS: dict[str, Callable[..., sympy.Basic]] = {
+    "add": functions.FloatAdd,
+    "sub": functions.FloatSub,
+    "mul": functions.FloatMul,
+    "neg": functions.FloatNeg,
+    "abs": sympy.Abs,
+    "float_truediv": torch_functions.FloatTrueDiv,
+    "float_pow": torch_functions.FloatPow,
+    "sym_min": torch_functions.Min,
+    "sym_max": torch_functions.Max,
+    "floor": torch_functions.FloorToInt,
+    "ceil": torch_functions.CeilToInt,
+    "trunc": torch_functions.TruncToInt,
+    "round": torch_functions.RoundToInt,
+}
+IDENTITIES = {(int, "floor"), (int, "ceil"), (int, "trunc"), (int, "round"), (float, "sym_float")}
+FLOAT_RESULTS = {"int_truediv", "float_truediv", "float_pow", "sym_float"}
+INTEGER_RESULTS = {"floor", "ceil", "trunc", "round", "pow_by_natural"}
+PYTHON: dict[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "neg": operator.neg,
+    "abs": abs,
+    "mod": operator.mod,
+    "int_floordiv": operator.floordiv,
+    "int_truediv": operator.truediv,
+    "float_truediv": operator.truediv,
+    "float_pow": operator.pow,
+    "pow_by_natural": operator.pow,
+    "lshift": operator.lshift,
+    "rshift": operator.rshift,
+    "sym_min": min,
+    "sym_max": max,
+    "sym_float": float,
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "trunc": math.trunc,
+    "round": round,
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+}
+MATHEMATICS = ("sqrt", "cos", "cosh", "sin", "sinh", "tan", "tanh", "asin", "acos", "atan", "log2")
