@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fxcost.expr.domain import Axis, Domain
-from fxcost.expr.evaluate import evaluate, evaluate_arrays
+from fxcost.expr.evaluation import evaluate, evaluate_arrays
 from fxcost.expr.expression import Expression, Row
 from fxcost.expr.functions import FloatAdd, FloatMul, FloatNeg, FloatSub, Log
 from fxcost.expr.lowering import Lowering

@@ -40,19 +40,22 @@ class _Boxes:
         return _Boxes(self.first[mask], self.last[mask])
 
     def split(self, axes: Sequence[Array]) -> _Boxes:
-        """Return the halves of every box along the variable with the largest ratio of its ends."""
-        ratios = [
-            (axis[self.last[:, column]] + 1.0) / (axis[self.first[:, column]] + 1.0)
-            for column, axis in enumerate(axes)
+        """Return the halves of every box along the variable that varies most, relative to its size."""
+        sizes = [
+            _relative_size(axis[first], axis[last])
+            for axis, first, last in zip(axes, self.first.T, self.last.T, strict=True)
         ]
-        wide = self.last > self.first
-        chosen = np.argmax(np.where(wide, np.abs(np.stack(ratios, axis=1)), -1.0), axis=1)
+        chosen = np.argmax(np.stack(sizes, axis=1), axis=1)
         lines = np.arange(len(self))
         middle = (self.first[lines, chosen] + self.last[lines, chosen]) // 2
         first, last = self.first.copy(), self.last.copy()
         last[lines, chosen] = middle
         first[lines, chosen] = middle + 1
         return _Boxes(np.concatenate([self.first, first]), np.concatenate([last, self.last]))
+
+
+def _relative_size(low: Array, high: Array) -> Array:
+    return np.asarray((high - low) / (np.minimum(np.abs(low), np.abs(high)) + 1.0))
 
 
 class Search:

@@ -9,7 +9,7 @@ import sympy
 
 from fxcost.expr.decide import Decider, Sign, sign_of
 from fxcost.expr.domain import Domain
-from fxcost.expr.evaluate import evaluate as evaluate_expression
+from fxcost.expr.evaluation import evaluate as evaluate_expression
 from fxcost.expr.functions import Number
 from fxcost.expr.normal import Normaliser
 from fxcost.expr.paths import of_callable

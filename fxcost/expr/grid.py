@@ -12,7 +12,7 @@ import sympy
 
 from fxcost.errors import ExpressionError
 from fxcost.expr.domain import Domain
-from fxcost.expr.evaluate import evaluate, evaluate_arrays
+from fxcost.expr.evaluation import evaluate, evaluate_arrays
 from fxcost.expr.vectorised import Array, extremes, narrow
 
 TABLE_POINTS = 300_000

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from fxcost.errors import ExpressionError
 from fxcost.expr.bounds import extent
-from fxcost.expr.evaluate import evaluate_arrays
+from fxcost.expr.evaluation import evaluate_arrays
 from fxcost.expr.grid import Table
 from fxcost.expr.polynomial import Atom, Monomial, Polynomial
 from fxcost.expr.vectorised import FLOAT, INT64, Array

@@ -18,7 +18,7 @@ from torch.utils._sympy.functions import (
     TruncToInt,
 )
 
-from fxcost.expr.evaluate import evaluate
+from fxcost.expr.evaluation import evaluate
 from fxcost.expr.functions import FloatAdd, FloatMul, FloatNeg, FloatSub, sympy_number
 from fxcost.expr.normal import is_integral
 

@@ -16,7 +16,7 @@ import sympy
 
 from fxcost.errors import ExpressionError
 from fxcost.expr.domain import Domain
-from fxcost.expr.evaluate import evaluate
+from fxcost.expr.evaluation import evaluate
 from fxcost.expr.functions import sympy_number
 from fxcost.expr.operands import NotSymbolicError, Operand, condition_of, known
 from fxcost.space import Condition

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import sympy
 
 from fxcost.errors import ExpressionError
-from fxcost.expr.evaluate import evaluate
+from fxcost.expr.evaluation import evaluate
 from fxcost.expr.functions import Number
 from fxcost.expr.grid import Table
 

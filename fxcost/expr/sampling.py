@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from fxcost.expr.domain import Axis, Domain
-from fxcost.expr.evaluate import evaluate_arrays
+from fxcost.expr.evaluation import evaluate_arrays
 from fxcost.expr.polynomial import Atom, Polynomial
 from fxcost.expr.vectorised import Array
 
