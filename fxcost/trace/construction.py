@@ -155,8 +155,11 @@ def keep(tensor: Any = None, *args: Any, **kwargs: Any) -> Any:
 
 def model_modules() -> list[ModuleType]:
     """Return the loaded modules that may hold model code: neither Python's own nor a known library's."""
+    loaded: list[tuple[str, Any]] = list(sys.modules.items())  # some packages put other objects there
     return [
-        module for name, module in list(sys.modules.items()) if name.partition(".")[0] not in NOT_MODEL_CODE
+        module
+        for name, module in loaded
+        if isinstance(module, ModuleType) and name.partition(".")[0] not in NOT_MODEL_CODE
     ]
 
 
