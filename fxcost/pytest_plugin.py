@@ -141,7 +141,7 @@ def pytest_runtest_makereport(
         entry = call.excinfo.traceback[-1]
         limits = _asserted_limits(str(entry.statement), entry.frame.raw)
         for explanation in (*explained, *filter(None, map(_explanation, limits))):
-            if explanation.splitlines()[-1].strip() not in report.longreprtext:
+            if any(line.strip() not in report.longreprtext for line in explanation.splitlines()):
                 report.sections.append(("fxcost", explanation))
     explained.clear()
     return report

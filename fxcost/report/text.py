@@ -10,8 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-WIDTH = 110
-"""Columns of text that goes to no terminal."""
+WIDTH = 240
+"""Columns of text that is not to be wrapped."""
 
 
 def columns(rows: Iterable[Sequence[str | Text]], styles: Sequence[str], right: Sequence[int] = ()) -> Table:
