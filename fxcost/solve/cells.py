@@ -65,7 +65,7 @@ class Ground:
         """Return a search among the settings that the space allows."""
         search = Search(self.lattice, self.box, self.budget, self.normaliser)
         for statement in self.declared:
-            search.add(search.condition(statement))
+            search.require(statement)
         return search
 
     def allows(self, point: Point) -> bool:
@@ -178,7 +178,7 @@ class Cell:
         self._costs: dict[tuple[int, ...], Cost] = {}
         self._by_factory = {id(each): region for each, region in zip(ground.regions, regions, strict=True)}
         for statement in self._statements:
-            self.search.add(self.search.condition(statement))
+            self.search.require(statement)
 
     def covers(self, point: Point) -> bool:
         """Tell whether a point of the lattice belongs to the cell."""

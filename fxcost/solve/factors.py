@@ -1,22 +1,19 @@
-"""Bounds of a polynomial's atoms over a box of positions."""
+"""A polynomial's atoms as functions of positions: their values at points, their bounds over boxes."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 
-from fxcost.errors import ExpressionError
+from fxcost.errors import FxcostError
 from fxcost.expr import Atom, evaluate, evaluate_arrays
 from fxcost.expr.vectorised import Array
-from fxcost.solve.lattice import Box, Lattice, Point
-
-Ends: TypeAlias = "tuple[int, int] | None"
-"""Smallest and largest possible value; None where one of them is not known."""
+from fxcost.solve.lattice import Boxes, Lattice
 
 Slope: TypeAlias = "int | None"
 """1 where a value never falls as a position rises, -1 where it never rises, 0 for both, None for neither."""
@@ -25,12 +22,21 @@ LONG = 1 << 20
 """An atom of more values than this is not tabulated here."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Smallest and largest possible values in each of several boxes; `known` where they are."""
+
+    low: Array
+    high: Array
+    known: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Variable:
     """A hyperparameter with integer values."""
 
     index: int
-    values: Sequence[int]
+    lattice: Lattice
 
     @property
     def support(self) -> frozenset[int]:
@@ -40,7 +46,7 @@ class Variable:
     @property
     def low(self) -> int | None:
         """Its smallest value."""
-        return self.values[0]
+        return int(self.lattice.axes[self.index].low)
 
     def slope(self, index: int) -> Slope:
         """Return that it rises with itself only."""
@@ -48,16 +54,18 @@ class Variable:
 
     @cached_property
     def column(self) -> Array | None:
-        """All its values; None where they are too many."""
-        return np.array(self.values, dtype=object) if len(self.values) <= LONG else None
+        """All its values, as Python ints; None where they are too many."""
+        values = self.lattice.domain.values(self.lattice.names[self.index])
+        return values.astype(object) if values is not None and len(values) <= LONG else None
 
-    def at(self, point: Point) -> int:
-        """Return its value at a point."""
-        return self.values[point[self.index]]  # type: ignore[index]
+    def at(self, points: tuple[Array, ...]) -> Array:
+        """Return its values at points."""
+        return self.lattice.values_of(self.index, points[self.index])
 
-    def ends(self, box: Box) -> Ends:
-        """Return its values at the box's corners."""
-        return self.at(box.low), self.at(box.high)
+    def ends(self, boxes: Boxes) -> Ends:
+        """Return its values at the boxes' corners."""
+        low = self.at(boxes.low)
+        return Ends(low, self.at(boxes.high), np.ones(len(low), dtype=bool))
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,14 +95,19 @@ class Tabulated:
         """Its values, where it depends on one hyperparameter."""
         return self.array.astype(object) if len(self.indices) == 1 else None
 
-    def at(self, point: Point) -> int:
-        """Return its value at a point."""
-        value: int = self.array.item(*[point[index] for index in self.indices])  # type: ignore[arg-type]
-        return value
+    def at(self, points: tuple[Array, ...]) -> Array:
+        """Return its values at points."""
+        values: Array = self.array[tuple(points[index] for index in self.indices)]
+        return values
 
-    def ends(self, box: Box) -> Ends:
-        """Return the extremes inside the box."""
-        part = self.array[tuple(slice(int(box.low[i]), int(box.high[i]) + 1) for i in self.indices)]
+    def ends(self, boxes: Boxes) -> Ends:
+        """Return the extremes inside each box."""
+        sides = [side[index] for index in self.indices for side in (boxes.low, boxes.high)]
+        return _each(self._extremes, sides)
+
+    def _extremes(self, *ends: int) -> tuple[int, int]:
+        ranges = [slice(low, high + 1) for low, high in zip(ends[::2], ends[1::2], strict=True)]
+        part = self.array[tuple(ranges)]
         return int(part.min()), int(part.max())
 
 
@@ -124,34 +137,47 @@ class Opaque:
         """Return that nothing is known, for the hyperparameters it names."""
         return None if index in self.support else 0
 
-    def at(self, point: Point) -> int:
-        """Return its value at a point."""
-        value = evaluate(self.atom.expression, self.lattice.values(point))
-        if not isinstance(value, int):
-            raise ExpressionError(f"{self.atom.expression} is {value!r}, no integer")
-        return value
+    def at(self, points: tuple[Array, ...]) -> Array:
+        """Return its values at points."""
+        return self.ends(Boxes(points, points)).low
 
-    def ends(self, box: Box) -> Ends:
-        """Return its value where the box fixes its support, else the atom's own bounds."""
-        if all(box.fixed(index) for index in self.support):
-            value = self.at(box.low)
-            return value, value
-        low, high = self.atom.low, self.atom.high
-        return (low, high) if isinstance(low, int) and isinstance(high, int) else None
+    def ends(self, boxes: Boxes) -> Ends:
+        """Return its value where a box fixes its support, else the atom's own bounds."""
+        sides = [side[index] for index in sorted(self.support) for side in (boxes.low, boxes.high)]
+        return _each(self._extremes, sides)
+
+    def _extremes(self, *ends: float) -> tuple[int, int] | None:
+        if ends[::2] != ends[1::2]:
+            low, high = self.atom.low, self.atom.high
+            return (low, high) if isinstance(low, int) and isinstance(high, int) else None
+        point = dict(zip(sorted(self.support), ends[::2], strict=True))
+        whole = tuple(point.get(index, low) for index, low in enumerate(self.lattice.whole.low))
+        try:
+            value = evaluate(self.atom.expression, self.lattice.values(whole))
+        except (ArithmeticError, ValueError, FxcostError):
+            return None
+        return (value, value) if isinstance(value, int) else None
 
 
 Factor: TypeAlias = Variable | Tabulated | Opaque
 """An atom as a function of positions."""
 
 
+def _each(extremes: Callable[..., tuple[int, int] | None], columns: Iterable[Array]) -> Ends:
+    """Return what a function says of each row of some columns, asking it once for equal rows."""
+    rows = list(zip(*(column.tolist() for column in columns), strict=True))
+    answers = {row: extremes(*row) for row in set(rows)}
+    found = [answers[row] for row in rows]
+    known = np.array([pair is not None for pair in found], dtype=bool)
+    low, high = (np.array([pair[side] if pair else 0 for pair in found], dtype=object) for side in (0, 1))
+    return Ends(low, high, known)
+
+
 def factor_of(atom: Atom, lattice: Lattice) -> Factor:
     """Return what bounds an atom best."""
     if atom.name is not None:
         index = lattice.positions[atom.name]
-        listed = lattice.listed[index]
-        if listed is not None and lattice.axes[index].integral:
-            return Variable(index, listed)  # type: ignore[arg-type]
-        return Opaque(atom, lattice)
+        return Variable(index, lattice) if lattice.axes[index].integral else Opaque(atom, lattice)
     values, valid = _values(atom, lattice)
     if values is None or valid is None:
         return Opaque(atom, lattice)
@@ -171,7 +197,7 @@ def _values(atom: Atom, lattice: Lattice) -> tuple[Array, Array] | tuple[None, N
         return None, None
     try:
         array = np.broadcast_to(evaluate_arrays(atom.expression, {name: positions}), positions.shape)
-    except (ArithmeticError, ValueError, ExpressionError):
+    except (ArithmeticError, ValueError, FxcostError):
         return None, None
     integers = array.dtype == np.int64 or all(type(value) is int for value in array.flat)
     return (array, np.ones(array.shape, dtype=bool)) if integers else (None, None)

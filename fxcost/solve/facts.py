@@ -1,80 +1,96 @@
-"""What is true or false of a setting, and what one setting's truth says about others."""
+"""What is true or false of a setting, and what a solver claims of it."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import z3
 
-from fxcost.solve.boxes import free_box, grown, run
 from fxcost.solve.enclosure import Enclosure
-from fxcost.solve.lattice import Box, Point
+from fxcost.solve.lattice import Boxes, Point
+from fxcost.solve.truths import Truth, Truths
 
 
 class Fact(Protocol):
-    """A statement about a setting, and the Boolean that stands for it."""
+    """A statement about a setting."""
 
     @property
-    def literal(self) -> z3.BoolRef:
-        """Stands for the statement's truth."""
+    def support(self) -> Collection[int]:
+        """The places of the hyperparameters it depends on."""
 
-    def holds(self, point: Point) -> bool:
-        """Return its truth at a point, exactly."""
+    def truth(self, boxes: Boxes) -> Truth:
+        """Return in which boxes it holds everywhere, and in which nowhere."""
 
-    def boxes(self, point: Point, limits: Box, rng: random.Random) -> Iterator[Box]:
-        """Yield boxes around a point in which its truth is everywhere the same."""
+
+@dataclass(frozen=True, eq=False)
+class ConditionFact:
+    """A condition between hyperparameters.
+
+    Attributes:
+        literal: The Boolean that stands for it.
+        support: The places of its hyperparameters.
+        holds: Its truth at a point, exactly.
+        truths: What is known of it in boxes.
+    """
+
+    literal: z3.BoolRef
+    support: tuple[int, ...]
+    holds: Callable[[Point], bool]
+    truths: Truths
+
+    def truth(self, boxes: Boxes) -> Truth:
+        """Return in which boxes it holds everywhere, and in which nowhere."""
+        return self.truths.truth(boxes)
 
 
 @dataclass(frozen=True, eq=False)
 class CostFact:
-    """`cost <= bound`, the cost being known by its bounds over boxes."""
+    """`cost <= bound`.
+
+    Attributes:
+        literal: The Boolean that stands for it.
+        enclosure: The cost's bounds over boxes.
+        bound: What it is compared with.
+    """
 
     literal: z3.BoolRef
     enclosure: Enclosure
     bound: int
 
-    def holds(self, point: Point) -> bool:
-        """Compare the exact cost."""
-        return self.enclosure.at(point) <= self.bound
 
-    def boxes(self, point: Point, limits: Box, rng: random.Random) -> Iterator[Box]:
-        """Push the point out along one hyperparameter after the other, in two orders."""
-        same = self._below if self.holds(point) else self._above
-        order = sorted(self.enclosure.support)
-        for _ in range(2):
-            rng.shuffle(order)
-            yield grown(free_box(point, self.enclosure.support, limits), order, limits, same)
+@dataclass(frozen=True)
+class Claim:
+    """That a fact about a cost is true, or that it is false."""
 
-    def _below(self, box: Box) -> bool:
-        largest = self.enclosure.upper(box)
-        return largest is not None and largest <= self.bound
+    fact: CostFact
+    claimed: bool
 
-    def _above(self, box: Box) -> bool:
-        smallest = self.enclosure.lower(box)
-        return smallest is not None and smallest > self.bound
+    @property
+    def support(self) -> frozenset[int]:
+        """The places of the hyperparameters it depends on."""
+        return self.fact.enclosure.support
+
+    @property
+    def denial(self) -> z3.BoolRef:
+        """The claim's opposite."""
+        return z3.Not(self.fact.literal) if self.claimed else self.fact.literal
+
+    def truth(self, boxes: Boxes) -> Truth:
+        """Return in which boxes the claim is right everywhere, and in which it is wrong everywhere."""
+        below = (self.fact.enclosure.upper(boxes) <= self.fact.bound).astype(bool)
+        above = (self.fact.enclosure.lower(boxes) > self.fact.bound).astype(bool)
+        return (below, above) if self.claimed else (above, below)
 
 
-@dataclass(frozen=True, eq=False)
-class ConditionFact:
-    """A condition between the hyperparameters at `support`, known point by point."""
+def strongest(chain: Sequence[CostFact], model: z3.ModelRef) -> list[Claim]:
+    """Return a model's claims about one cost that imply its others: the lowest and the highest bound.
 
-    literal: z3.BoolRef
-    support: frozenset[int]
-    truth: Callable[[Point], bool]
-
-    def holds(self, point: Point) -> bool:
-        """Evaluate the condition."""
-        return self.truth(point)
-
-    def boxes(self, point: Point, limits: Box, rng: random.Random) -> Iterator[Box]:
-        """Move one of its hyperparameters while the truth stays."""
-        truth = self.truth(point)
-        free = free_box(point, self.support, limits)
-        whole = [index for index in sorted(self.support) if isinstance(point[index], int)]
-        if not whole:
-            yield free
-            return
-        yield run(free, point, rng.choice(whole), limits, lambda moved: self.truth(moved) is truth)
+    Args:
+        chain: The facts about the cost, by rising bounds.
+        model: Says of each fact whether it is true; of those that do not matter, nothing.
+    """
+    below = next((fact for fact in chain if z3.is_true(model.eval(fact.literal))), None)
+    above = next((fact for fact in reversed(chain) if z3.is_false(model.eval(fact.literal))), None)
+    return [Claim(fact, fact is below) for fact in (below, above) if fact is not None]

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
+import numpy as np
+
 from fxcost.errors import DeclarationError
 from fxcost.expr import Axis, Domain
 from fxcost.expr.functions import Number
+from fxcost.expr.vectorised import Array
 from fxcost.space import Config, Space
 
 Point: TypeAlias = "tuple[Number, ...]"
@@ -26,19 +29,52 @@ class Box:
     low: Point
     high: Point
 
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """Several boxes: for each hyperparameter an array of lowest and one of highest positions."""
+
+    low: tuple[Array, ...]
+    high: tuple[Array, ...]
+
     @classmethod
-    def at(cls, point: Point) -> Box:
-        """Return the box of one point."""
-        return cls(point, point)
+    def of(cls, *boxes: Box) -> Boxes:
+        """Return some boxes as arrays.
 
-    def fixed(self, index: int) -> bool:
-        """Say whether one hyperparameter has a single position."""
-        return self.low[index] == self.high[index]
+        >>> Boxes.of(Box((0, 1), (4, 1))).high
+        (array([4]), array([1]))
+        """
+        lows = zip(*(box.low for box in boxes), strict=True)
+        highs = zip(*(box.high for box in boxes), strict=True)
+        return cls(tuple(map(np.array, lows)), tuple(map(np.array, highs)))
 
-    def replace(self, index: int, low: Number, high: Number) -> Box:
-        """Return the box with other ends for one hyperparameter."""
-        lows = (*self.low[:index], low, *self.low[index + 1 :])
-        return Box(lows, (*self.high[:index], high, *self.high[index + 1 :]))
+    @classmethod
+    def at(cls, *points: Point) -> Boxes:
+        """Return a box of one point for each point."""
+        return cls.of(*(Box(point, point) for point in points))
+
+    def __len__(self) -> int:
+        return len(self.low[0])
+
+    def take(self, chosen: Array | slice) -> Boxes:
+        """Return some of the boxes, by position or by a mask."""
+        return Boxes(tuple(each[chosen] for each in self.low), tuple(each[chosen] for each in self.high))
+
+    def joined(self, other: Boxes) -> Boxes:
+        """Return these boxes, and others behind them."""
+        return Boxes(
+            tuple(map(np.concatenate, zip(self.low, other.low, strict=True))),
+            tuple(map(np.concatenate, zip(self.high, other.high, strict=True))),
+        )
+
+    def fixed(self, index: int) -> Array:
+        """Tell of each box whether one hyperparameter has a single position."""
+        fixed: Array = self.low[index] == self.high[index]
+        return fixed
+
+    def lowest(self, place: int) -> Point:
+        """Return the lowest point of one box."""
+        return tuple(each[place].item() for each in self.low)
 
 
 @dataclass(frozen=True)
@@ -93,6 +129,16 @@ class Lattice:
             name: position if listed is None else listed[int(position)]
             for name, position, listed in zip(self.names, point, self.listed, strict=True)
         }
+
+    def values_of(self, index: int, positions: Array) -> Array:
+        """Return one hyperparameter's encoded values at an array of positions."""
+        listed = self.listed[index]
+        if listed is None:
+            return positions
+        if not isinstance(listed, range):
+            return np.array(listed)[positions]
+        fits = listed[0] > -(2**62) and listed[-1] < 2**62
+        return listed.start + listed.step * (positions if fits else positions.astype(object))
 
     def config(self, point: Point) -> Config:
         """Return the configuration at a point."""

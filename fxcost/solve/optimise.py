@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import z3
@@ -10,7 +11,7 @@ from fxcost.errors import ExpressionError
 from fxcost.solve.budget import DEFAULT_SECONDS, Budget, OutOfBudgetError, Progress
 from fxcost.solve.cells import Cell, Ground
 from fxcost.solve.climbing import climbed
-from fxcost.solve.lattice import Point
+from fxcost.solve.lattice import Boxes, Point
 from fxcost.solve.limits import Limit, every
 from fxcost.solve.quantities import Quantity
 from fxcost.solve.spelling import amount
@@ -120,11 +121,9 @@ class Optimisation:
 
     def _highest(self, cell: Cell) -> int | None:
         """Return what no score of a cell is above, from the cost's bounds."""
-        enclosure = cell.cost(self.quantity).enclosure
-        if self.sign > 0:
-            return enclosure.upper(self.ground.box)
-        lowest = enclosure.lower(self.ground.box)
-        return None if lowest is None else -lowest
+        enclosure, box = cell.cost(self.quantity).enclosure, Boxes.of(self.ground.box)
+        bound = enclosure.upper(box)[0] if self.sign > 0 else -enclosure.lower(box)[0]
+        return None if bound == math.inf else int(bound)
 
     def _improve(self, cell: Cell) -> None:
         """Raise the best score to the best of a cell, by steps that double while they succeed."""

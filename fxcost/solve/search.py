@@ -9,8 +9,8 @@ The search ends when a proposal is right, or when nothing is left to propose, wh
 from __future__ import annotations
 
 import bisect
-import random
-from collections.abc import Hashable, Iterator
+import functools
+from collections.abc import Collection, Hashable, Sequence
 
 import z3
 
@@ -19,9 +19,17 @@ from fxcost.expr import Lowering, Normaliser
 from fxcost.expr.functions import Number
 from fxcost.solve.budget import Budget, OutOfBudgetError
 from fxcost.solve.costs import Cost
-from fxcost.solve.facts import ConditionFact, CostFact, Fact
-from fxcost.solve.lattice import Box, Lattice, Point
+from fxcost.solve.facts import Claim, ConditionFact, CostFact, strongest
+from fxcost.solve.lattice import Box, Boxes, Lattice, Point
+from fxcost.solve.pruning import Conflict, Pruning
 from fxcost.solve.statements import Statement
+from fxcost.solve.truths import truths
+
+MANY_BOXES = 100_000
+"""Claims are decided by branch and prune up to so many boxes,"""
+
+FEW_BOXES = 500
+"""and up to so many once that did not suffice."""
 
 
 class Search:
@@ -42,9 +50,10 @@ class Search:
         self._variables = [self._lowering.variables[name] for name in lattice.names]
         self._solver = z3.SimpleSolver()
         self._conditions: dict[Hashable, ConditionFact] = {}
+        self._required: list[ConditionFact] = []
         self._costs: dict[Cost, list[CostFact]] = {}
         self._asserted, self._lowered = 0, False
-        self._random = random.Random(0)
+        self._boxes = MANY_BOXES
         for variable, low, high in zip(self._variables, box.low, box.high, strict=True):
             self._solver.add(variable >= _number(low), variable <= _number(high))
 
@@ -58,13 +67,18 @@ class Search:
         self._solver.add(z3.Implies(literal, formula))
         return literal
 
+    def require(self, statement: Statement) -> None:
+        """Require a condition between hyperparameters."""
+        self._solver.add(self.condition(statement))
+        self._required.append(self._conditions[statement.key])
+
     def condition(self, statement: Statement) -> z3.BoolRef:
         """Return the literal of a condition between hyperparameters."""
         if statement.key not in self._conditions:
-            literal = self._fresh()
-            support = frozenset(self.lattice.positions[name] for name in statement.names)
-            fact = ConditionFact(literal, support, lambda point: statement.holds(self.lattice, point))
-            self._conditions[statement.key] = fact
+            literal, holds = self._fresh(), functools.partial(statement.holds, self.lattice)
+            support = tuple(self.lattice.positions[name] for name in sorted(statement.names))
+            known = truths(statement.condition, support, holds, self._lowering.normaliser, self.lattice)
+            self._conditions[statement.key] = ConditionFact(literal, support, holds, known)
             self._define(literal, statement)
         return self._conditions[statement.key].literal
 
@@ -106,12 +120,25 @@ class Search:
             model = self._model(assumptions)
             if model is None:
                 return None
+            claims = [claim for chain in self._costs.values() for claim in strongest(chain, model)]
+            outcome = self._decided(claims)
+            if isinstance(outcome, Conflict):
+                self._solver.add(z3.Or(*(claim.denial for claim in outcome.claims)))
+                continue
+            if outcome is not None:
+                return outcome
             point = tuple(self._position(model, index) for index in range(len(self._variables)))
-            wrong = self._wrong(model, point)
-            if not wrong:
+            if not self._corrected(model, claims, point):
                 return point
-            for fact, claimed in wrong:
-                self._teach(fact, claimed, point)
+
+    def _decided(self, claims: Sequence[Claim]) -> Point | Conflict | None:
+        """Return a point where claims are right, or those that are not; None where that takes too long."""
+        if not claims:
+            return None
+        outcome = Pruning(self.lattice, self.box, self.budget).decide(self._required, claims, self._boxes)
+        if outcome is None:
+            self._boxes = FEW_BOXES
+        return outcome
 
     def _model(self, assumptions: tuple[z3.BoolRef, ...]) -> z3.ModelRef | None:
         self._define_terms()
@@ -138,52 +165,23 @@ class Search:
             value = value.approx(20)
         return min(max(float(value.as_fraction()), self.box.low[index]), self.box.high[index])
 
-    def _wrong(self, model: z3.ModelRef, point: Point) -> list[tuple[Fact, bool]]:
-        """Return the facts that the model has wrong; costs are looked at where the conditions are right."""
-        wrong: list[tuple[Fact, bool]] = []
+    def _corrected(self, model: z3.ModelRef, claims: Sequence[Claim], point: Point) -> bool:
+        """Tell Z3 what it has wrong at a point; False where that is nothing."""
+        at = Boxes.at(point)
+        wrong: list[tuple[z3.BoolRef, Collection[int]]] = [
+            (claim.denial, claim.support) for claim in claims if claim.truth(at)[1].item()
+        ]
         for fact in self._conditions.values():
-            claimed = _claim(model, fact)
-            if claimed is not None and claimed is not fact.holds(point):
-                wrong.append((fact, claimed))
-        if wrong:
-            return wrong
-        return [claim for chain in self._costs.values() for claim in _wrong_costs(model, chain, point)]
-
-    def _teach(self, fact: Fact, claimed: bool, point: Point) -> None:
-        truth = z3.Not(fact.literal) if claimed else fact.literal
-        for box in fact.boxes(point, self.box, self._random):
-            self._solver.add(z3.Or(truth, *self._outside(box)))
-
-    def _outside(self, box: Box) -> list[z3.BoolRef]:
-        sides = []
-        for index, variable in enumerate(self._variables):
-            if box.low[index] > self.box.low[index]:
-                sides.append(variable < _number(box.low[index]))
-            if box.high[index] < self.box.high[index]:
-                sides.append(variable > _number(box.high[index]))
-        return sides
+            claimed, truth = model.eval(fact.literal), fact.holds(point)
+            if z3.is_false(claimed) if truth else z3.is_true(claimed):
+                wrong.append((fact.literal if truth else z3.Not(fact.literal), fact.support))
+        for right, support in wrong:
+            elsewhere = [self._variables[index] != _number(point[index]) for index in support]
+            self._solver.add(z3.Or(right, *elsewhere))
+        return bool(wrong)
 
     def _fresh(self) -> z3.BoolRef:
         return z3.FreshBool("fact")
-
-
-def _claim(model: z3.ModelRef, fact: Fact) -> bool | None:
-    """Return what a model says of a fact, None where it does not matter to it."""
-    value = model.eval(fact.literal)
-    return True if z3.is_true(value) else False if z3.is_false(value) else None
-
-
-def _wrong_costs(model: z3.ModelRef, chain: list[CostFact], point: Point) -> Iterator[tuple[CostFact, bool]]:
-    """Return the two comparisons, of those of one cost, that the model has wrong by most.
-
-    They say most about other settings: a cost that is above the lowest bound it should keep, and one that is
-    below the highest bound it should exceed.
-    """
-    value = chain[0].enclosure.at(point)
-    above = [fact for fact in chain if fact.bound < value and _claim(model, fact) is True]
-    below = [fact for fact in reversed(chain) if fact.bound >= value and _claim(model, fact) is False]
-    yield from ((fact, True) for fact in above[:1])
-    yield from ((fact, False) for fact in below[:1])
 
 
 def _number(value: Number) -> z3.ArithRef:
