@@ -65,7 +65,7 @@ def _deepcopy_of_fake(original: Callable[..., Any]) -> Callable[..., Any]:
     return deepcopy
 
 
-def _nonzero(original: Any) -> Callable[[torch.SymFloat], bool]:
+def _nonzero(_original: Any) -> Callable[[torch.SymFloat], bool]:
     return lambda number: bool(number != 0.0)
 
 
@@ -126,7 +126,7 @@ PATCHES: tuple[Patch, ...] = (
         "transformers.utils.import_utils",
         "is_fake_tensor",
         "a fake tensor counts as tracing, and attention masks are built that a real run skips",
-        lambda original: lambda tensor: False,
+        lambda _original: lambda _tensor: False,
     ),
 )
 INITIALISERS = frozenset(name for name in dir(nn.init) if name.endswith("_") and not name.startswith("_"))
@@ -148,7 +148,7 @@ TWIN_OF = {
 }
 
 
-def keep(tensor: Any = None, *args: Any, **kwargs: Any) -> Any:
+def keep(tensor: Any = None, *_args: Any, **kwargs: Any) -> Any:
     """Stand in for an initialiser: return its tensor untouched."""
     return kwargs.get("tensor", tensor)
 

@@ -21,7 +21,7 @@ def generic_hint(space: Space, count: int) -> Sequence[Config]:
     Example:
         >>> from fxcost.space import Int
         >>> generic_hint(Space(width=Int(16, 64, step=16), batch=Int(1, 8)), 1)
-        (Config(width=48, batch=7),)
+        (Config(width=64, batch=7),)
     """
     draw = random.Random(0)
     drawn = dict.fromkeys(space.sample(draw) for _ in range(DRAWS))

@@ -7,6 +7,7 @@ the hints and keep only the comparisons that decided.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def is_non_overlapping_and_dense_indicator(sizes: Nodes, strides: Nodes) -> tupl
     order = sorted(range(len(sizes)), key=lambda axis: (strides[axis].hint, sizes[axis].hint))
     answer, grounds = _nested(sizes, strides, order)
     if not answer:
-        grounds += [strides[low].le(strides[high]) for low, high in zip(order, order[1:], strict=False)]
+        grounds += [strides[low].le(strides[high]) for low, high in pairwise(order)]
     return int(answer), grounds
 
 
@@ -57,7 +58,7 @@ def is_non_overlapping_and_dense(sizes: Nodes, strides: Nodes) -> tuple[bool, No
 
 
 def _nested(sizes: Nodes, strides: Nodes, order: range | tuple[int, ...] | list[int]) -> tuple[bool, Nodes]:
-    """Follow c10's contiguity rule: a dimension of size 1 may have any stride; an empty tensor is contiguous."""
+    """Follow c10: a dimension of size 1 may have any stride; an empty tensor is contiguous."""
     for size in sizes:
         if size.hint == 0:
             return True, [size.eq(size.wrap_int(0))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from types import FrameType
 
 import sympy
@@ -11,18 +12,18 @@ import torch
 
 from fxcost.program import Question, QuestionKind, Source
 
-TORCH_FOLDER = os.path.dirname(torch.__file__) + os.sep
-OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+TORCH_FOLDER = str(Path(torch.__file__).parent) + os.sep
+OWN_FOLDER = str(Path(__file__).absolute().parent) + os.sep
 PLUMBING = (
     OWN_FOLDER,
-    os.path.dirname(sympy.__file__) + os.sep,
+    str(Path(sympy.__file__).parent) + os.sep,
     TORCH_FOLDER + "__init__.py",
-    os.path.join(TORCH_FOLDER, "fx", "experimental", "sym_node.py"),
-    os.path.join(TORCH_FOLDER, "fx", "experimental", "symbolic_shapes.py"),
+    str(Path(TORCH_FOLDER, "fx", "experimental", "sym_node.py")),
+    str(Path(TORCH_FOLDER, "fx", "experimental", "symbolic_shapes.py")),
 )
 MODEL_CODE_IN_TORCH = (
-    os.path.join(TORCH_FOLDER, "nn", "modules") + os.sep,
-    os.path.join(TORCH_FOLDER, "nn", "functional.py"),
+    str(Path(TORCH_FOLDER, "nn", "modules")) + os.sep,
+    str(Path(TORCH_FOLDER, "nn", "functional.py")),
 )
 NEGATED = {
     sympy.Eq: sympy.Ne,

@@ -222,7 +222,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _lacks_fake_kernel(operator: torch._ops.OpOverload) -> bool:
-    """Tell whether an operator was made with `torch.library.custom_op` and nothing says its result's shape."""
+    """Tell whether an operator made with `torch.library.custom_op` has nothing that says its shape."""
     definition = OPDEFS.get(operator._schema.name)
     return definition is not None and definition._abstract_fn is None
 

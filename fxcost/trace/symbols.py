@@ -5,6 +5,9 @@ SymNode it makes. Nodes are interned by expression and operations are memoised i
 so a model that computes the same size a thousand times pays for it once.
 """
 
+# Methods of torch that are overridden keep its names and arguments.
+# ruff: noqa: ARG002, D102
+
 from __future__ import annotations
 
 import math

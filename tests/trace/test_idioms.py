@@ -6,7 +6,7 @@ import pytest
 
 from fxcost.program import QuestionKind
 from tests.trace.idioms import IDIOMS
-from tests.trace.replay import check_peaks_equal_real_runs, traced
+from tests.trace.replay import check_peaks_equal_real_runs
 
 WITHOUT_A_CPU_KERNEL_RULE = {
     "bilinear_products": "aten._trilinear's fake kernel reads sizes as ints",

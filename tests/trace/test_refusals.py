@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -107,7 +109,7 @@ def test_an_optimizer_that_evaluates_the_model_again_is_refused():
 
 
 def test_an_optimizer_is_a_callable():
-    with pytest.raises(DeclarationError, match="write Training\\(optimizer=torch.optim.AdamW\\)"):
+    with pytest.raises(DeclarationError, match=re.escape("write Training(optimizer=torch.optim.AdamW)")):
         Training("adamw")
 
 
