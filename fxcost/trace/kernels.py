@@ -88,7 +88,7 @@ def _reduced_loss(reduction_position: int, loss: torch._ops.OpOverload) -> Kerne
         reduction = kwargs.get("reduction", _positional(args, reduction_position, default_mean))
         if reduction == 0:
             return loss(*args, **kwargs)
-        shape = torch.broadcast_shapes(args[0].shape, args[1].shape)
+        shape = torch.broadcast_shapes(args[0].shape, args[1].shape)  # type: ignore[no-untyped-call]
         return args[0].new_empty(shape).as_strided((), ())
 
     return rule
