@@ -57,6 +57,16 @@ class Branch(nn.Module):
 def branches(width):
     return nn.Sequential(nn.Linear(width, width), Branch())
 
+class Deep(Net):
+    def __init__(self, width):
+        super().__init__(width)
+        if width >= 256:
+            self.wide = nn.Linear(width, width)
+
+@fc.model(space=SPACE, example=lambda batch, width: torch.zeros(batch, width))
+def deep(width):
+    return Deep(width)
+
 momentum = fc.Training(torch.optim.SGD, options={"momentum": 0.9})
 """
 
@@ -114,6 +124,15 @@ def test_cost_in_json_has_the_subject_the_formulas_and_the_conditions(nets: str)
     assert answer["breakdown"] is None
     assert set(answer["quantities"]["activations"]) == {"unit", "counts", "formula", "value"}
     assert all(set(condition) == {"condition", "kind", "line"} for condition in answer["conditions"])
+
+
+def test_formulas_are_those_of_the_settings_left_open(nets: str) -> None:
+    for bounds, formula in (
+        ("8:248", "3*width**2 + 13*width + 10"),
+        ("256:512", "4*width**2 + 14*width + 10"),
+    ):
+        answer = answered("cost", f"{nets}:deep", "--set", f"width={bounds}")
+        assert answer["quantities"]["parameters"]["formula"] == formula
 
 
 def test_cost_names_the_users_own_recipe(nets: str) -> None:

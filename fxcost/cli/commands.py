@@ -20,7 +20,13 @@ class Exit(enum.IntEnum):
 
 
 def exit_of(answer: object) -> Exit:
-    """Return the exit code of a solver's answer."""
+    """Return the exit code of a solver's answer.
+
+    Example:
+        >>> from fxcost.solve import Effort, Unknown
+        >>> exit_of(Unknown("parameters <= 3", "the time limit is over", Effort(1, 30.0)))
+        <Exit.UNKNOWN: 3>
+    """
     from fxcost.solve import Infeasible, Optimum, Proved, Refuted
 
     match answer:

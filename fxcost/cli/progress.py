@@ -19,7 +19,12 @@ Tell: TypeAlias = "Callable[[str], None]"
 
 @contextlib.contextmanager
 def progress(first_line: float = FIRST_LINE) -> Iterator[Tell]:
-    """Yield a function that is told what is being done now."""
+    """Yield a function that is told what is being done now.
+
+    Example:
+        >>> with progress() as tell:
+        ...     tell("tracing")
+    """
     console = Console(stderr=True)
     if console.is_terminal:
         with console.status("") as status:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 
 from fxcost import targets
 from fxcost.cli.options import Asked
 from fxcost.cli.progress import Tell
 from fxcost.cli.recipes import training_of
 from fxcost.cli.settings import restriction_of
-from fxcost.compilation import cost
+from fxcost.compilation import ATTEMPTS, Cost, cost
+from fxcost.costs import Region
+from fxcost.errors import InvalidConfigError
 from fxcost.report.subject import Subject
+from fxcost.trace import generic_hint
 
 
 def subject_of(asked: Asked, tell: Tell) -> Subject:
@@ -18,6 +22,11 @@ def subject_of(asked: Asked, tell: Tell) -> Subject:
 
     Raises:
         FxcostError: One of the arguments is wrong, or the factory cannot be traced.
+
+    Example:
+        >>> subject_of(Asked("fxcost.nets:gpt", "none", ()), print)
+        Traceback (most recent call last):
+        fxcost.errors.TargetError: there is no module fxcost.nets; write ...
     """
     tell(f"loading {asked.target}")
     factory = targets.load(asked.target)
@@ -25,4 +34,15 @@ def subject_of(asked: Asked, tell: Tell) -> Subject:
     restriction = restriction_of(asked.settings, factory.space)
     factory.space.restrict(**restriction).sample(random.Random(0))
     tell(f"tracing {asked.target}")
-    return Subject(asked.target, cost(factory, training=training), restriction)
+    costs = cost(factory, training=training)
+    return Subject(asked.target, costs, restriction, _region(costs, restriction))
+
+
+def _region(costs: Cost, restriction: Mapping[str, object]) -> Region:
+    """Return a path of the factory that settings left open take, traced where it is not known yet."""
+    hints = generic_hint(costs.space.restrict(**restriction), ATTEMPTS)
+    for hint in hints:
+        region = costs.regions.at(hint)
+        if region.refusal is None:
+            return region
+    raise InvalidConfigError(f"the factory refuses all {len(hints)} settings tried: {region.refusal}")

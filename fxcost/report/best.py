@@ -17,6 +17,11 @@ def best_of(first: Best, *more: Best) -> tuple[str, str]:
     Args:
         first: What was to be best.
         *more: What was to be best after that, with the first as it is.
+
+    Example:
+        >>> from fxcost.solve import Effort
+        >>> best_of(Infeasible("parameters <= 3", Effort(1, 0.1)))
+        ('there is none', 'proved')
     """
     answers = [answer for answer in (first, *more) if isinstance(answer, Optimum)]
     if not answers:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from fxcost import units
 from fxcost.compilation import Cost
+from fxcost.costs import Region
 from fxcost.expr import conditions
 from fxcost.quantity import Quantity
 from fxcost.report.places import line_of, relative
@@ -32,11 +33,13 @@ class Subject:
         target: What the user wrote for the factory.
         cost: Its costs.
         restriction: What is set, as `Space.restrict` takes it.
+        region: The path of the factory whose formulas are shown; some of the settings left open take it.
     """
 
     target: str
     cost: Cost
     restriction: Mapping[str, object]
+    region: Region
 
     @cached_property
     def space(self) -> Space:
@@ -98,7 +101,7 @@ class Subject:
             name: {
                 "unit": quantity.unit.symbol,
                 "counts": quantity.counts,
-                "formula": str(quantity),
+                "formula": str(quantity.expression(self.region)),
                 "value": None if config is None else quantity(**config),
             }
             for name, quantity in self.cost.quantities.items()
@@ -112,7 +115,7 @@ class Subject:
     def _formula(self, quantity: Quantity, most: int | None) -> list[tuple[str, str, Text]]:
         """Return a quantity's name, value and formula; the rows of a maximum below it."""
         value = "" if self.config is None else units.format(quantity(**self.config), quantity.unit)
-        rows = quantity.expression(self.cost.first).rows
+        rows = quantity.expression(self.region).rows
         if len(rows) == 1:
             return [(quantity.name, value, Text(str(rows[0])))]
         shown = [("", "", remarked(str(row), row.label.removesuffix(".default"))) for row in rows[:most]]
@@ -123,7 +126,7 @@ class Subject:
     def _conditions(self) -> list[tuple[str, str, str]]:
         return [
             (conditions.readable(question.condition), str(question.kind), line_of(question.source))
-            for question in self.cost.first.questions
+            for question in self.region.questions
         ]
 
 

@@ -49,7 +49,17 @@ class Term:
 
 
 def largest_terms(quantity: Quantity, config: Mapping[str, Any]) -> tuple[Term, ...]:
-    """Return the five places that add most to a quantity at a setting; for the peak, at its worst moment."""
+    """Return the five places that add most to a quantity at a setting; for the peak, at its worst moment.
+
+    Example:
+        >>> import torch, fxcost as fc
+        >>> @fc.model(width=fc.Int(8, 64), batch=fc.Int(2, 32), example=lambda batch: torch.zeros(batch, 4))
+        ... def net(width):
+        ...     return torch.nn.Linear(4, width)
+        >>> terms = largest_terms(fc.cost(net).parameters, {"width": 8, "batch": 2})
+        >>> [(term.operator, term.amount) for term in terms]
+        [('weight', 32), ('bias', 8)]
+    """
     every = quantity.terms(sys.maxsize, **config)
     groups = alike(every, lambda term: term[0].module, lambda term: (term[1], *_place(term[0])))
     terms = [
@@ -60,7 +70,14 @@ def largest_terms(quantity: Quantity, config: Mapping[str, Any]) -> tuple[Term, 
 
 
 def terms_table(terms: Sequence[Term], total: int) -> Table:
-    """Return terms as a table with their shares of a total."""
+    """Return terms as a table with their shares of a total.
+
+    Example:
+        >>> from fxcost.report.text import as_text
+        >>> term = Term(3072, units.Unit.BYTES, 3, "layers.*", "aten.relu.default", "activation", "net.py:8")
+        >>> print(as_text(terms_table([term], total=6144)))
+        3.00 KiB  50 %  3 x  layers.*  activation, aten.relu  net.py:8
+    """
     rows = [
         (
             units.format(term.amount, term.unit),

@@ -49,12 +49,23 @@ def remarked(shown: str, remark: str) -> Text:
 
 
 def indented(shown: RenderableType) -> Padding:
-    """Return the same, two columns to the right."""
+    """Return the same, two columns to the right.
+
+    Example:
+        >>> print(as_text(indented(Text("width"))))
+          width
+    """
     return Padding(shown, (0, 0, 0, 2))
 
 
 def as_text(shown: RenderableType, width: int = WIDTH) -> str:
-    """Return what rich would print, without colours and without spaces at the ends of lines."""
+    """Return what rich would print, without colours and without spaces at the ends of lines.
+
+    Example:
+        >>> print(as_text(Text("a long formula", style="bold"), width=8))
+        a long
+        formula
+    """
     file = io.StringIO()
     Console(file=file, width=width, color_system=None, force_terminal=False, highlight=False).print(shown)
     written = file.getvalue()

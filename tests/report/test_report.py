@@ -125,14 +125,14 @@ def test_a_breakdown_has_every_part(cost: fc.Cost, config: fc.Config, key: str) 
 
 
 def test_a_subject_has_a_configuration_where_one_is_left(cost: fc.Cost) -> None:
-    open_ = Subject("stack.py", cost, {"width": 64})
+    open_ = Subject("stack.py", cost, {"width": 64}, cost.first)
     assert (open_.config, open_.open_names) == (None, ("batch",))
-    bounded = Subject("stack.py", cost, {"width": (60, 66), "batch": 32})
+    bounded = Subject("stack.py", cost, {"width": (60, 66), "batch": 32}, cost.first)
     assert bounded.config == fc.Config(width=64, batch=32)
 
 
 def test_long_maxima_are_cut_where_that_is_asked(cost: fc.Cost) -> None:
-    subject = Subject("stack.py", cost, {})
+    subject = Subject("stack.py", cost, {}, cost.first)
     rows = len(cost.peak_memory.expression(cost.first).rows)
     assert rows > 1
     whole = as_text(subject.formulas(["peak_memory"]), width=400)
