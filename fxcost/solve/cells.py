@@ -5,17 +5,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
+import sympy
 import z3
 
 from fxcost.errors import DeclarationError, EmptySpaceError, ExpressionError
 from fxcost.expr import Normaliser
 from fxcost.solve.budget import Budget, OutOfBudgetError
+from fxcost.solve.constraints import Constraint, Outside
 from fxcost.solve.costs import Cost
 from fxcost.solve.lattice import Lattice, Point
 from fxcost.solve.limits import Comparison, Limit, folded
 from fxcost.solve.quantities import Quantity, Region, Regions
 from fxcost.solve.search import Search
-from fxcost.solve.statements import Statement
 from fxcost.solve.verdicts import Effort
 from fxcost.space.spelling import assignments_text
 
@@ -45,7 +46,10 @@ class Ground:
         self.lattice = Lattice(self.regions[0].domain)
         self.box = self.lattice.box(self.space)
         self.normaliser = Normaliser(self.lattice.domain)
-        self.declared = [Statement.of_space(each, self.lattice.domain) for each in self.space.conditions]
+        self.declared = [
+            Constraint.of_space(each, self.lattice, self.normaliser) for each in self.space.conditions
+        ]
+        self._constraints: dict[sympy.Basic, Constraint] = {}
         self._uncovered = [Uncovered(self, regions) for regions in self.regions]
         self._cells: dict[tuple[int, ...], Cell] = {}
 
@@ -64,9 +68,18 @@ class Ground:
     def search(self) -> Search:
         """Return a search among the settings that the space allows."""
         search = Search(self.lattice, self.box, self.budget, self.normaliser)
-        for statement in self.declared:
-            search.require(statement)
+        for constraint in self.declared:
+            search.require(constraint)
         return search
+
+    def constraints(self, *regions: Region) -> tuple[Constraint, ...]:
+        """Return the conditions of some paths."""
+        conditions = dict.fromkeys(condition for region in regions for condition in region.conditions)
+        for condition in conditions:
+            if condition not in self._constraints:
+                made = Constraint(condition, None, self.lattice, self.normaliser)
+                self._constraints[condition] = made
+        return tuple(self._constraints[condition] for condition in conditions)
 
     def allows(self, point: Point) -> bool:
         """Tell whether a point lies in the part of the space."""
@@ -146,7 +159,7 @@ class Uncovered:
             raise OutOfBudgetError(f"{error}; not looked at: settings such as {where}") from None
         self.ground.budget.tell(f"tracing another path, at {where}")
         region = self.regions.at(config)
-        if not _holds(_statements([region]), self.ground.lattice, point):
+        if not all(constraint.holds(point) for constraint in self.ground.constraints(region)):
             raise OutOfBudgetError(f"the path traced at {where} does not cover it")
         return True
 
@@ -156,8 +169,7 @@ class Uncovered:
             self._search = self.ground.search()
         self._search.budget = budget
         for region in self.regions.known[self._seen :]:
-            literals = [self._search.condition(statement) for statement in _statements([region])]
-            self._search.add(z3.Not(z3.And(*literals)))
+            self._search.require(Outside(self.ground.constraints(region)))
         self._seen = len(self.regions.known)
         return self._search.find()
 
@@ -174,15 +186,15 @@ class Cell:
         self.ground = ground
         self.regions = tuple(regions)
         self.search = ground.search()
-        self._statements = _statements(regions)
+        self._constraints = ground.constraints(*regions)
         self._costs: dict[tuple[int, ...], Cost] = {}
         self._by_factory = {id(each): region for each, region in zip(ground.regions, regions, strict=True)}
-        for statement in self._statements:
-            self.search.require(statement)
+        for constraint in self._constraints:
+            self.search.require(constraint)
 
     def covers(self, point: Point) -> bool:
         """Tell whether a point of the lattice belongs to the cell."""
-        return _holds(self._statements, self.ground.lattice, point) and self.ground.allows(point)
+        return self.ground.allows(point) and all(each.holds(point) for each in self._constraints)
 
     def value(self, quantity: Quantity, point: Point) -> int:
         """Return a quantity's exact value at a point of the cell."""
@@ -241,11 +253,3 @@ class Cell:
         for region in self.regions:
             if region.hint in self.ground.space:
                 yield self.ground.lattice.point(region.hint)
-
-
-def _statements(regions: Sequence[Region]) -> list[Statement]:
-    return [Statement(condition) for region in regions for condition in region.conditions]
-
-
-def _holds(statements: Sequence[Statement], lattice: Lattice, point: Point) -> bool:
-    return all(statement.holds(lattice, point) for statement in statements)

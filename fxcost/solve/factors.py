@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -103,7 +103,7 @@ class Tabulated:
     def ends(self, boxes: Boxes) -> Ends:
         """Return the extremes inside each box."""
         sides = [side[index] for index in self.indices for side in (boxes.low, boxes.high)]
-        return _each(self._extremes, sides)
+        return _each(self._extremes, sides, len(boxes))
 
     def _extremes(self, *ends: int) -> tuple[int, int]:
         ranges = [slice(low, high + 1) for low, high in zip(ends[::2], ends[1::2], strict=True)]
@@ -144,7 +144,7 @@ class Opaque:
     def ends(self, boxes: Boxes) -> Ends:
         """Return its value where a box fixes its support, else the atom's own bounds."""
         sides = [side[index] for index in sorted(self.support) for side in (boxes.low, boxes.high)]
-        return _each(self._extremes, sides)
+        return _each(self._extremes, sides, len(boxes))
 
     def _extremes(self, *ends: float) -> tuple[int, int] | None:
         if ends[::2] != ends[1::2]:
@@ -163,9 +163,9 @@ Factor: TypeAlias = Variable | Tabulated | Opaque
 """An atom as a function of positions."""
 
 
-def _each(extremes: Callable[..., tuple[int, int] | None], columns: Iterable[Array]) -> Ends:
+def _each(extremes: Callable[..., tuple[int, int] | None], columns: Sequence[Array], count: int) -> Ends:
     """Return what a function says of each row of some columns, asking it once for equal rows."""
-    rows = list(zip(*(column.tolist() for column in columns), strict=True))
+    rows = list(zip(*(column.tolist() for column in columns), strict=True)) or [()] * count
     answers = {row: extremes(*row) for row in set(rows)}
     found = [answers[row] for row in rows]
     known = np.array([pair is not None for pair in found], dtype=bool)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import z3
 
-from fxcost.solve.enclosure import Enclosure
+from fxcost.expr import Lowering
+from fxcost.solve.costs import Cost
 from fxcost.solve.lattice import Boxes, Point
-from fxcost.solve.truths import Truth, Truths
+from fxcost.solve.truths import Truth
+
+
+class Lowered(Protocol):
+    """What Z3 can be told."""
+
+    def lowered(self, lowering: Lowering) -> z3.BoolRef:
+        """Return what holds wherever the fact holds."""
 
 
 class Fact(Protocol):
@@ -20,29 +28,19 @@ class Fact(Protocol):
     def support(self) -> Collection[int]:
         """The places of the hyperparameters it depends on."""
 
-    def truth(self, boxes: Boxes) -> Truth:
-        """Return in which boxes it holds everywhere, and in which nowhere."""
-
-
-@dataclass(frozen=True, eq=False)
-class ConditionFact:
-    """A condition between hyperparameters.
-
-    Attributes:
-        literal: The Boolean that stands for it.
-        support: The places of its hyperparameters.
-        holds: Its truth at a point, exactly.
-        truths: What is known of it in boxes.
-    """
-
-    literal: z3.BoolRef
-    support: tuple[int, ...]
-    holds: Callable[[Point], bool]
-    truths: Truths
+    @property
+    def bounded(self) -> bool:
+        """Whether more is known of it than its truth at points."""
 
     def truth(self, boxes: Boxes) -> Truth:
         """Return in which boxes it holds everywhere, and in which nowhere."""
-        return self.truths.truth(boxes)
+
+
+class Required(Fact, Lowered, Protocol):
+    """A fact that is to hold in any case."""
+
+    def holds(self, point: Point) -> bool:
+        """Return its truth at a point, exactly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +49,17 @@ class CostFact:
 
     Attributes:
         literal: The Boolean that stands for it.
-        enclosure: The cost's bounds over boxes.
+        cost: What is compared.
         bound: What it is compared with.
     """
 
     literal: z3.BoolRef
-    enclosure: Enclosure
+    cost: Cost
     bound: int
+
+    def lowered(self, lowering: Lowering) -> z3.BoolRef:
+        """Return what Z3 is told of it."""
+        return self.literal == self.cost.at_most(self.bound, lowering)
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,12 @@ class Claim:
     @property
     def support(self) -> frozenset[int]:
         """The places of the hyperparameters it depends on."""
-        return self.fact.enclosure.support
+        return self.fact.cost.enclosure.support
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the cost has bounds in boxes."""
+        return not self.fact.cost.enclosure.opaque
 
     @property
     def denial(self) -> z3.BoolRef:
@@ -79,8 +86,9 @@ class Claim:
 
     def truth(self, boxes: Boxes) -> Truth:
         """Return in which boxes the claim is right everywhere, and in which it is wrong everywhere."""
-        below = (self.fact.enclosure.upper(boxes) <= self.fact.bound).astype(bool)
-        above = (self.fact.enclosure.lower(boxes) > self.fact.bound).astype(bool)
+        enclosure, bound = self.fact.cost.enclosure, self.fact.bound
+        below = (enclosure.upper(boxes) <= bound).astype(bool)
+        above = (enclosure.lower(boxes) > bound).astype(bool)
         return (below, above) if self.claimed else (above, below)
 
 

@@ -1,4 +1,4 @@
-"""Branch and prune: is there a point of a box where conditions hold and claims about costs are right?"""
+"""Branch and prune: is there a point of a box where facts hold and claims about costs are right?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from fxcost.expr.vectorised import Array
 from fxcost.solve.budget import Budget
-from fxcost.solve.facts import Claim, ConditionFact, Fact
+from fxcost.solve.facts import Claim, Fact, Required
 from fxcost.solve.lattice import Box, Boxes, Lattice, Point
 
 BATCH = 2048
@@ -18,7 +18,7 @@ BATCH = 2048
 
 @dataclass(frozen=True)
 class Conflict:
-    """Claims of which at least one is wrong wherever the conditions hold."""
+    """Claims of which at least one is wrong wherever the required facts hold."""
 
     claims: tuple[Claim, ...]
 
@@ -38,16 +38,16 @@ class Pruning:
         self.budget = budget
 
     def decide(
-        self, conditions: Sequence[ConditionFact], claims: Sequence[Claim], most: int
+        self, required: Sequence[Required], claims: Sequence[Claim], most: float
     ) -> Point | Conflict | None:
-        """Return a point where all hold, or claims that exclude each other; None where that takes too long.
+        """Return a point where all hold, or claims that exclude each other; None where boxes do not tell.
 
         Args:
-            conditions: What must hold.
+            required: What must hold.
             claims: What must be right.
             most: The number of boxes to look at.
         """
-        facts: list[Fact] = [*conditions, *claims]
+        facts: list[Fact] = [*required, *claims]
         left, used, looked_at = Boxes.of(self.box), set[Claim](), 0
         while len(left):
             self.budget.left()

@@ -1,97 +1,67 @@
-"""One search for a setting: Z3 proposes, exact evaluation checks and teaches.
+"""One search for a setting: Z3 proposes which comparisons hold, branch and prune decides whether they can.
 
-Z3 sees the positions of hyperparameters, the conditions between them, and a Boolean for each comparison
-of costs; of the costs themselves it knows nothing. Where it takes a comparison for true that is false at
-the setting it proposes, or the other way round, it is told of a whole box of settings where that is so.
-The search ends when a proposal is right, or when nothing is left to propose, which is a proof.
+Z3 sees a Boolean for each comparison of costs and the formulas over them. A proposal that no setting
+meets comes back to it as a clause; the search ends at a setting, or with Z3's proof that nothing is left to
+propose. Where branch and prune cannot tell (a `Float` cannot be halved for ever, some functions have no
+bounds), Z3 is also told the arithmetic, and proposes settings that are checked exactly.
 """
 
 from __future__ import annotations
 
 import bisect
-import functools
-from collections.abc import Collection, Hashable, Sequence
+import itertools
+import math
+from collections.abc import Sequence
 
 import z3
 
-from fxcost.errors import FxcostError
-from fxcost.expr import Lowering, Normaliser
-from fxcost.expr.functions import Number
+from fxcost.expr import Normaliser
+from fxcost.solve.arithmetic import Arithmetic
 from fxcost.solve.budget import Budget, OutOfBudgetError
 from fxcost.solve.costs import Cost
-from fxcost.solve.facts import Claim, ConditionFact, CostFact, strongest
+from fxcost.solve.facts import Claim, CostFact, Fact, Required, strongest
 from fxcost.solve.lattice import Box, Boxes, Lattice, Point
 from fxcost.solve.pruning import Conflict, Pruning
-from fxcost.solve.statements import Statement
-from fxcost.solve.truths import truths
 
-MANY_BOXES = 100_000
-"""Claims are decided by branch and prune up to so many boxes,"""
-
-FEW_BOXES = 500
-"""and up to so many once that did not suffice."""
+COARSE_BOXES = 50_000
+"""Facts without bounds are decided by branch and prune up to so many boxes."""
 
 
 class Search:
-    """Looks for points of a box that make formulas over facts true.
+    """Looks for points of a box that meet requirements and make formulas over comparisons true.
 
     Args:
         lattice: The settings.
         box: Where to look.
         budget: When to stop.
-        normaliser: Brings conditions into normal form; its tables serve all searches of a question.
+        normaliser: Holds the tables of the lowering; its conditions are none.
     """
 
     def __init__(self, lattice: Lattice, box: Box, budget: Budget, normaliser: Normaliser) -> None:
         self.lattice = lattice
         self.box = box
         self.budget = budget
-        self._lowering = Lowering(lattice.domain, normaliser)
-        self._variables = [self._lowering.variables[name] for name in lattice.names]
+        self._normaliser = normaliser
         self._solver = z3.SimpleSolver()
-        self._conditions: dict[Hashable, ConditionFact] = {}
-        self._required: list[ConditionFact] = []
+        self._required: list[Required] = []
         self._costs: dict[Cost, list[CostFact]] = {}
-        self._asserted, self._lowered = 0, False
-        self._boxes = MANY_BOXES
-        for variable, low, high in zip(self._variables, box.low, box.high, strict=True):
-            self._solver.add(variable >= _number(low), variable <= _number(high))
+        self._arithmetic: Arithmetic | None = None
+
+    def require(self, fact: Required) -> None:
+        """Require a fact of all points."""
+        self._required.append(fact)
+        if self._arithmetic is not None:
+            self._arithmetic.add(fact)
 
     def add(self, formula: z3.BoolRef) -> None:
-        """Require a formula over literals."""
+        """Require a formula over comparisons."""
         self._solver.add(formula)
 
     def named(self, formula: z3.BoolRef) -> z3.BoolRef:
         """Return a literal that requires a formula where it is assumed."""
-        literal = self._fresh()
+        literal = z3.FreshBool("named")
         self._solver.add(z3.Implies(literal, formula))
         return literal
-
-    def require(self, statement: Statement) -> None:
-        """Require a condition between hyperparameters."""
-        self._solver.add(self.condition(statement))
-        self._required.append(self._conditions[statement.key])
-
-    def condition(self, statement: Statement) -> z3.BoolRef:
-        """Return the literal of a condition between hyperparameters."""
-        if statement.key not in self._conditions:
-            literal, holds = self._fresh(), functools.partial(statement.holds, self.lattice)
-            support = tuple(self.lattice.positions[name] for name in sorted(statement.names))
-            known = truths(statement.condition, support, holds, self._lowering.normaliser, self.lattice)
-            self._conditions[statement.key] = ConditionFact(literal, support, holds, known)
-            self._define(literal, statement)
-        return self._conditions[statement.key].literal
-
-    def _define(self, literal: z3.BoolRef, statement: Statement) -> None:
-        """Tell Z3 what a condition says, where that can be told; else it learns by asking."""
-        if statement.condition is None:
-            return
-        try:
-            term = self._lowering.condition(statement.condition)
-        except FxcostError:
-            return
-        self._solver.add(literal == term)
-        self._lowered = True
 
     def at_most(self, cost: Cost, bound: int) -> z3.BoolRef:
         """Return the literal of `cost <= bound`."""
@@ -99,16 +69,13 @@ class Search:
         place = bisect.bisect_left(chain, bound, key=lambda fact: fact.bound)
         if place < len(chain) and chain[place].bound == bound:
             return chain[place].literal
-        literal = self._fresh()
-        if place > 0:
-            self._solver.add(z3.Implies(chain[place - 1].literal, literal))
-        if place < len(chain):
-            self._solver.add(z3.Implies(literal, chain[place].literal))
-        if cost.enclosure.opaque:
-            self._solver.add(literal == cost.at_most(bound, self._lowering))
-            self._lowered = True
-        chain.insert(place, CostFact(literal, cost.enclosure, bound))
-        return literal
+        fact = CostFact(z3.FreshBool("at_most"), cost, bound)
+        chain.insert(place, fact)
+        for lower, higher in itertools.pairwise(chain[max(0, place - 1) : place + 2]):
+            self._solver.add(z3.Implies(lower.literal, higher.literal))
+        if self._arithmetic is not None:
+            self._arithmetic.add(fact)
+        return fact.literal
 
     def find(self, *assumptions: z3.BoolRef) -> Point | None:
         """Return a point where all that was added holds and the assumptions too; None where there is none.
@@ -121,27 +88,20 @@ class Search:
             if model is None:
                 return None
             claims = [claim for chain in self._costs.values() for claim in strongest(chain, model)]
-            outcome = self._decided(claims)
-            if isinstance(outcome, Conflict):
-                self._solver.add(z3.Or(*(claim.denial for claim in outcome.claims)))
+            if self._arithmetic is not None:
+                point = self._arithmetic.point(model)
+                if not self._corrected(self._arithmetic, claims, point):
+                    return point
                 continue
-            if outcome is not None:
+            outcome = self._decided(claims)
+            if outcome is None:
+                self._arithmetic = self._told()
+            elif isinstance(outcome, Conflict):
+                self._solver.add(z3.Or(*(claim.denial for claim in outcome.claims)))
+            else:
                 return outcome
-            point = tuple(self._position(model, index) for index in range(len(self._variables)))
-            if not self._corrected(model, claims, point):
-                return point
-
-    def _decided(self, claims: Sequence[Claim]) -> Point | Conflict | None:
-        """Return a point where claims are right, or those that are not; None where that takes too long."""
-        if not claims:
-            return None
-        outcome = Pruning(self.lattice, self.box, self.budget).decide(self._required, claims, self._boxes)
-        if outcome is None:
-            self._boxes = FEW_BOXES
-        return outcome
 
     def _model(self, assumptions: tuple[z3.BoolRef, ...]) -> z3.ModelRef | None:
-        self._define_terms()
         self._solver.set("timeout", 1 + int(1000 * self.budget.left()))
         answer = self._solver.check(*assumptions)
         if answer == z3.unknown:
@@ -149,43 +109,28 @@ class Search:
             raise OutOfBudgetError(f"Z3 gave up ({self._solver.reason_unknown()})")
         return self._solver.model() if answer == z3.sat else None
 
-    def _define_terms(self) -> None:
-        """Assert what defines the terms that conditions and costs were lowered to since the last time."""
-        if not self._lowered:
-            return
-        definitions = self._lowering.domain_constraints()
-        self._solver.add(*definitions[self._asserted :])
-        self._asserted, self._lowered = len(definitions), False
+    def _decided(self, claims: Sequence[Claim]) -> Point | Conflict | None:
+        """Return a point where claims are right, or those that are not; None where boxes do not tell."""
+        facts: list[Fact] = [*self._required, *claims]
+        bounded = all(fact.bounded for fact in facts)
+        pruning = Pruning(self.lattice, self.box, self.budget)
+        return pruning.decide(self._required, claims, math.inf if bounded else COARSE_BOXES)
 
-    def _position(self, model: z3.ModelRef, index: int) -> Number:
-        value = model.eval(self._variables[index], model_completion=True)
-        if self.lattice.listed[index] is not None:
-            return int(value.as_long())
-        if z3.is_algebraic_value(value):
-            value = value.approx(20)
-        return min(max(float(value.as_fraction()), self.box.low[index]), self.box.high[index])
+    def _told(self) -> Arithmetic:
+        """Tell Z3 what everything means."""
+        arithmetic = Arithmetic(self._solver, self.lattice, self.box, self._normaliser)
+        for required in self._required:
+            arithmetic.add(required)
+        for fact in itertools.chain(*self._costs.values()):
+            arithmetic.add(fact)
+        return arithmetic
 
-    def _corrected(self, model: z3.ModelRef, claims: Sequence[Claim], point: Point) -> bool:
+    def _corrected(self, arithmetic: Arithmetic, claims: Sequence[Claim], point: Point) -> bool:
         """Tell Z3 what it has wrong at a point; False where that is nothing."""
-        at = Boxes.at(point)
-        wrong: list[tuple[z3.BoolRef, Collection[int]]] = [
-            (claim.denial, claim.support) for claim in claims if claim.truth(at)[1].item()
-        ]
-        for fact in self._conditions.values():
-            claimed, truth = model.eval(fact.literal), fact.holds(point)
-            if z3.is_false(claimed) if truth else z3.is_true(claimed):
-                wrong.append((fact.literal if truth else z3.Not(fact.literal), fact.support))
-        for right, support in wrong:
-            elsewhere = [self._variables[index] != _number(point[index]) for index in support]
-            self._solver.add(z3.Or(right, *elsewhere))
-        return bool(wrong)
-
-    def _fresh(self) -> z3.BoolRef:
-        return z3.FreshBool("fact")
-
-
-def _number(value: Number) -> z3.ArithRef:
-    if isinstance(value, int):
-        return z3.IntVal(value)
-    numerator, denominator = value.as_integer_ratio()
-    return z3.Q(numerator, denominator)
+        unmet = [fact for fact in self._required if not fact.holds(point)]
+        wrong = [] if unmet else [claim for claim in claims if claim.truth(Boxes.at(point))[1].item()]
+        for fact in unmet:
+            arithmetic.correct(z3.BoolVal(False), fact.support, point)
+        for claim in wrong:
+            arithmetic.correct(claim.denial, claim.support, point)
+        return bool(unmet or wrong)

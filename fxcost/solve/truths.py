@@ -12,7 +12,7 @@ import numpy as np
 import sympy
 
 from fxcost.errors import FxcostError
-from fxcost.expr import Normaliser
+from fxcost.expr import Normaliser, evaluate
 from fxcost.expr.normal import is_integral
 from fxcost.expr.vectorised import Array
 from fxcost.solve.enclosure import Enclosure
@@ -82,55 +82,85 @@ class Difference:
 class Points:
     """A condition that is evaluated where a box fixes all it depends on."""
 
-    support: tuple[int, ...]
-    holds: Callable[[Point], bool]
+    support: frozenset[int]
+    holds: Callable[[Point], bool | None]
 
     def truth(self, boxes: Boxes) -> Truth:
-        """Evaluate it, once for equal points."""
-        everywhere = np.ones(len(boxes), dtype=bool)
-        fixed = np.logical_and.reduce([everywhere, *(boxes.fixed(index) for index in self.support)])
-        right = np.zeros(len(boxes), dtype=bool)
-        known: dict[Point, bool] = {}
-        for place in np.flatnonzero(fixed):
-            point = boxes.lowest(int(place))
+        """Evaluate it, once for equal points; nothing is known where it has no value."""
+        right, wrong = np.zeros(len(boxes), dtype=bool), np.zeros(len(boxes), dtype=bool)
+        fixed = np.logical_and.reduce([~right, *(boxes.fixed(index) for index in self.support)])
+        known: dict[Point, bool | None] = {}
+        for place in np.flatnonzero(fixed).tolist():
+            point = boxes.lowest(place)
             key = tuple(point[index] for index in self.support)
             if key not in known:
                 known[key] = self.holds(point)
-            right[place] = known[key]
-        return right, fixed & ~right
+            right[place], wrong[place] = known[key] is True, known[key] is False
+        return right, wrong
 
 
-Truths: TypeAlias = Table | Difference | Points
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """Conditions connected by `and`, `or` or `not`."""
+
+    connective: type
+    parts: tuple[Truths, ...]
+
+    def truth(self, boxes: Boxes) -> Truth:
+        """Connect what is known of the parts."""
+        right, wrong = zip(*(part.truth(boxes) for part in self.parts), strict=True)
+        if self.connective is sympy.Not:
+            return wrong[0], right[0]
+        if self.connective is sympy.And:
+            return np.logical_and.reduce(right), np.logical_or.reduce(wrong)
+        return np.logical_or.reduce(right), np.logical_and.reduce(wrong)
 
 
-def truths(
-    condition: sympy.Basic | None,
-    support: tuple[int, ...],
-    holds: Callable[[Point], bool],
-    normaliser: Normaliser,
-    lattice: Lattice,
-) -> Truths:
+Truths: TypeAlias = Table | Difference | Points | Joined
+"""What is known of a condition in boxes."""
+
+
+def truths(condition: sympy.Basic, normaliser: Normaliser, lattice: Lattice) -> Truths:
     """Return what tells most about a condition.
 
     Args:
-        condition: In SymPy; None where it cannot be written so.
-        support: The places of its hyperparameters.
-        holds: Its truth at a point, exactly.
-        normaliser: Tabulates and brings into normal form.
+        condition: In SymPy.
+        normaliser: Tabulates, and brings into normal form.
         lattice: The settings.
     """
-    points = Points(support, holds)
-    if condition is None or not condition.free_symbols:
-        return points
-    grid = normaliser.grids.grid(symbol.name for symbol in condition.free_symbols)
+    names = {symbol.name for symbol in condition.free_symbols}
+    grid = normaliser.grids.grid(names) if names else None
     truth = grid.evaluate(condition) if grid is not None else None
     if grid is not None and truth is not None:
         axes = tuple(lattice.positions[name] for name in grid.names)
         return Table(axes, truth.astype(bool).reshape(grid.valid.shape))
+    if names and isinstance(condition, sympy.And | sympy.Or | sympy.Not):
+        parts = tuple(truths(part, normaliser, lattice) for part in condition.args)
+        return Joined(next(kind for kind in _CONNECTIVES if isinstance(condition, kind)), parts)
+    return _difference(condition, normaliser, lattice) or _points(condition, lattice)
+
+
+_CONNECTIVES = (sympy.And, sympy.Or, sympy.Not)
+
+
+def _difference(condition: sympy.Basic, normaliser: Normaliser, lattice: Lattice) -> Difference | None:
+    """Return a comparison of integers as one of their difference with 0."""
     if type(condition) not in _RELATIONS or not all(is_integral(side) for side in condition.args):
-        return points
+        return None
+    left, right = condition.args
     try:
-        difference = normaliser.polynomial(condition.args[0]) - normaliser.polynomial(condition.args[1])
+        difference = normaliser.polynomial(left) - normaliser.polynomial(right)
     except FxcostError:
-        return points
+        return None
     return Difference(type(condition), Enclosure([[difference]], lattice))
+
+
+def _points(condition: sympy.Basic, lattice: Lattice) -> Points:
+    def holds(point: Point) -> bool | None:
+        try:
+            return bool(evaluate(condition, lattice.values(point)))
+        except (ArithmeticError, ValueError, FxcostError):
+            return None
+
+    support = frozenset(lattice.positions[symbol.name] for symbol in condition.free_symbols)
+    return Points(support, holds)
