@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -22,6 +24,15 @@ from fxcost.expr.shapes import (
     line_through,
 )
 from fxcost.expr.vectorised import extremes
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a subexpression without its table: bounds and a quotient, None where unknown."""
+
+    low: int | None = None
+    high: int | None = None
+    quotient: Quotient | None = None
 
 
 class Atoms:
@@ -57,17 +68,16 @@ class Atoms:
             return Polynomial.constant(low)
         return Polynomial.of_atom(Atom.variable(axis.symbol, low, high))
 
-    def of(self, expression: sympy.Expr, low: int | None = None, high: int | None = None) -> Polynomial:
+    def of(self, expression: sympy.Expr, facts: Callable[[], Facts] = Facts) -> Polynomial:
         """Return an integer subexpression as a polynomial over atoms.
 
         Args:
             expression: What it computes.
-            low: A bound known otherwise, for when there is no table.
-            high: The same from above.
+            facts: Returns what is known of it otherwise, for when there is no table.
         """
         table = self.grids.table(expression)
         if table is None:
-            return self.opaque(expression, low, high)
+            return self._unlisted(expression, facts)
         found = self.simpler(table)
         if found is not None:
             return found
@@ -75,10 +85,11 @@ class Atoms:
             return -self._rising(-expression, _negated(table))
         return self._rising(expression, table)
 
-    def opaque(self, expression: sympy.Expr, low: int | None = None, high: int | None = None) -> Polynomial:
-        """Return a subexpression about which nothing but bounds is known."""
+    def _unlisted(self, expression: sympy.Expr, facts: Callable[[], Facts]) -> Polynomial:
         if expression not in self._opaque:
-            atom = Atom(expression, (1, sympy.srepr(expression)), low, high)
+            known = facts()
+            key = (1, sympy.srepr(expression))
+            atom = Atom(expression, key, known.low, known.high, None, known.quotient)
             self._opaque[expression] = Polynomial.of_atom(atom)
         return self._opaque[expression]
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import sympy
 
 from fxcost.expr.division import common_factor, divide
-from fxcost.expr.normal import Normaliser, is_integral
+from fxcost.expr.kinds import compares_integers
+from fxcost.expr.normal import Normaliser
 from fxcost.expr.polynomial import Polynomial
 from fxcost.expr.proofs import Prover
 
@@ -67,7 +68,7 @@ def sign_of(relation: sympy.Basic, normaliser: Normaliser) -> Sign | None:
     >>> sign_of(sympy.Ne(width * batch, 7 * batch), Normaliser(domain))
     Sign(relation='!=', polynomial=Polynomial(width - 7))
     """
-    if not all(isinstance(side, sympy.Expr) and is_integral(side) for side in relation.args):
+    if not compares_integers(relation):
         return None
     symbol, difference = _FORMS[type(relation)]
     left, right = (normaliser.polynomial(side) for side in relation.args)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from fxcost.expr.polynomial import Monomial, Polynomial, over
+from fxcost.expr.polynomial import Monomial, Polynomial, Quotient, over
 from fxcost.expr.proofs import Prover
 
 
@@ -44,6 +44,14 @@ def small_quotient(rest: Polynomial, divisor: Polynomial, prover: Prover) -> int
     if prover.nonnegative(rest):
         return 0 if prover.positive(divisor - rest) else None
     return -1 if prover.positive(-rest) and prover.nonnegative(divisor + rest) else None
+
+
+def exact_quotient(dividend: Polynomial, divisor: Polynomial) -> Quotient | None:
+    """Return what says that an atom times the divisor is the dividend; None unless that is one term."""
+    if len(divisor.terms) != 1:
+        return None
+    ((monomial, coefficient),) = divisor.terms.items()
+    return Quotient(coefficient, monomial, dividend) if coefficient > 0 else None
 
 
 def common_factor(left: Polynomial, right: Polynomial) -> Polynomial:

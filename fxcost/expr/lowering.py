@@ -16,7 +16,8 @@ from fxcost.expr.branches import BRANCHES
 from fxcost.expr.domain import Axis, Domain
 from fxcost.expr.expression import Expression
 from fxcost.expr.grid import Table
-from fxcost.expr.normal import Normaliser, is_integral
+from fxcost.expr.kinds import is_integral
+from fxcost.expr.normal import Normaliser
 from fxcost.expr.pieces import balanced, line_term, table_term
 from fxcost.expr.polynomial import Atom, Polynomial
 from fxcost.expr.table import rule_of

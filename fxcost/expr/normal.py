@@ -9,14 +9,17 @@ import sympy
 import torch.utils._sympy.functions as torch_functions
 
 from fxcost.expr import functions
-from fxcost.expr.atoms import Atoms
+from fxcost.expr.atoms import Atoms, Facts
 from fxcost.expr.bounds import interval
-from fxcost.expr.division import divide, small_quotient
+from fxcost.expr.division import Division, divide, exact_quotient, small_quotient
 from fxcost.expr.domain import Domain
 from fxcost.expr.grid import Grids
+from fxcost.expr.kinds import is_integral
 from fxcost.expr.polynomial import Polynomial
 from fxcost.expr.proofs import Prover
-from fxcost.expr.table import RULES, Kind
+from fxcost.expr.remainders import divisible_pair
+
+__all__ = ["Normaliser", "is_integral"]
 
 
 class Normaliser:
@@ -46,6 +49,10 @@ class Normaliser:
         self.atoms = Atoms(self.grids)
         self.prover = Prover(self.grids)
         self._known: dict[sympy.Basic, Polynomial] = {}
+        self._divisible: set[tuple[Polynomial, Polynomial]] = set()
+        for dividend, divisor in filter(None, map(divisible_pair, self.conditions)):
+            self._divisible.add((self.polynomial(dividend), self.polynomial(divisor)))
+        self._known.clear()  # these may be simpler now
 
     def polynomial(self, expression: sympy.Expr | int) -> Polynomial:
         """Return an expression's normal form.
@@ -91,6 +98,10 @@ class Normaliser:
             else (expression.func(*arguments))
         )
 
+    def divides(self, dividend: Polynomial, divisor: Polynomial) -> bool:
+        """Say whether a condition says that a division leaves no remainder."""
+        return (dividend, divisor) in self._divisible
+
     def factor(self, expression: sympy.Expr) -> Polynomial:
         """Return a factor's normal form: a sum like `(size - 1)//2 + 1` stays together as one atom."""
         polynomial = self.polynomial(expression)
@@ -115,27 +126,6 @@ def _is_sum_with_atom(polynomial: Polynomial) -> bool:
     """Say whether it is a constant plus atoms to the first power, at least one of them no hyperparameter."""
     linear = all(sum(exponent for _, exponent in monomial) <= 1 for monomial in polynomial.terms)
     return linear and len(polynomial.terms) > 1 and any(atom.name is None for atom in polynomial.atoms)
-
-
-def is_integral(expression: sympy.Basic) -> bool:
-    """Say whether an expression's value is a Python int at every point.
-
-    >>> is_integral(sympy.Symbol("x", integer=True) + 1), is_integral(sympy.Float(2.0))
-    (True, False)
-    """
-    if expression.is_Symbol or expression.is_Number:
-        return isinstance(expression, sympy.Integer) or (expression.is_Symbol and bool(expression.is_integer))
-    if isinstance(expression, sympy.Pow):
-        base, exponent = expression.args
-        return is_integral(base) and is_integral(exponent) and bool(exponent.is_nonnegative)
-    if isinstance(expression, sympy.Piecewise):
-        return all(is_integral(chosen) for chosen, _ in expression.args)
-    if isinstance(expression, torch_functions.Where):
-        return all(is_integral(branch) for branch in expression.args[1:])
-    rule = RULES.get(type(expression))
-    if rule is None or rule.kind is not Kind.OF_ARGUMENTS:
-        return rule is not None and rule.kind is Kind.INTEGER
-    return all(is_integral(argument) for argument in expression.args)
 
 
 def _sum(normaliser: Normaliser, expression: sympy.Expr) -> Polynomial:
@@ -187,14 +177,20 @@ def _floor_div(normaliser: Normaliser, expression: sympy.Expr) -> Polynomial:
     small = small_quotient(division.rest, division.divisor, normaliser.prover)
     if small is not None:
         return division.whole + small
+    floor = torch_functions.FloorDiv(division.rest.sympy(), division.divisor.sympy(), evaluate=False)
+    return division.whole + normaliser.atoms.of(floor, lambda: _unlisted_quotient(normaliser, division))
+
+
+def _unlisted_quotient(normaliser: Normaliser, division: Division) -> Facts:
+    """Return what is known of `rest // divisor` without a table."""
     (low, high), smallest = interval(division.rest), max(1, interval(division.divisor)[0] or 1)
-    quotient = torch_functions.FloorDiv(division.rest.sympy(), division.divisor.sympy(), evaluate=False)
-    bounds = _floor(low, smallest), None if high is None else max(0, high) // smallest
-    return division.whole + normaliser.atoms.of(quotient, *bounds)
-
-
-def _floor(low: int | None, smallest_divisor: int) -> int | None:
-    return None if low is None else min(0, low) // smallest_divisor
+    exact = normaliser.divides(division.rest, division.divisor)
+    least = None if low is None else min(0, low) // smallest
+    return Facts(
+        1 if exact and low is not None and low > 0 else least,
+        None if high is None else max(0, high) // smallest,
+        exact_quotient(division.rest, division.divisor) if exact else None,
+    )
 
 
 def _mod(normaliser: Normaliser, expression: sympy.Expr) -> Polynomial:
@@ -205,9 +201,13 @@ def _mod(normaliser: Normaliser, expression: sympy.Expr) -> Polynomial:
     small = small_quotient(division.rest, division.divisor, normaliser.prover)
     if small is not None:
         return division.factor * (division.rest - division.divisor * small)
+    if normaliser.divides(division.rest, division.divisor):
+        return Polynomial()
     remainder = torch_functions.PythonMod(division.rest.sympy(), division.divisor.sympy(), evaluate=False)
     high = interval(division.divisor)[1]
-    return division.factor * normaliser.atoms.of(remainder, 0, None if high is None else high - 1)
+    return division.factor * normaliser.atoms.of(
+        remainder, lambda: Facts(0, None if high is None else high - 1)
+    )
 
 
 def _largest(normaliser: Normaliser, expression: sympy.Expr) -> Polynomial:

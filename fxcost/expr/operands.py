@@ -20,7 +20,7 @@ from torch.utils._sympy.functions import (
 
 from fxcost.expr.evaluation import evaluate
 from fxcost.expr.functions import FloatAdd, FloatMul, FloatNeg, FloatSub, sympy_number
-from fxcost.expr.normal import is_integral
+from fxcost.expr.kinds import is_integral
 
 Decide: TypeAlias = "Callable[[sympy.Basic], bool]"
 

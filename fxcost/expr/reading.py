@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import sympy
-from torch.utils._sympy.functions import FloorDiv, PythonMod
 
-from fxcost.expr.normal import is_integral
+from fxcost.expr.domain import Domain
+from fxcost.expr.functions import sympy_number
+from fxcost.expr.grid import Grids
+from fxcost.expr.kinds import compares_integers
 from fxcost.expr.printing import python
+from fxcost.expr.remainders import vanishing_remainder
+from fxcost.expr.vectorised import Array
 
 
-def readable(condition: sympy.Basic) -> str:
+def readable(condition: sympy.Basic, domain: Domain | None = None) -> str:
     """Return a condition in Python's syntax, simplified where that changes no truth value.
 
+    Args:
+        condition: What to read.
+        domain: Where it is given, a condition on one hyperparameter is read as a range of its values.
+
+    >>> from torch.utils._sympy.functions import FloorDiv
     >>> heads, width = sympy.symbols("heads width", integer=True, positive=True)
     >>> readable(sympy.Eq(heads * FloorDiv(width, heads), width))
     'width % heads == 0'
     >>> readable(sympy.Lt(4 * width, 8 * heads * width - 4 * width))
     'heads > 1'
-    >>> readable(sympy.And(1 < width, sympy.Ne(heads, 3)))
-    'width > 1 and heads != 3'
+    >>> from fxcost.space import Int, Space
+    >>> readable(sympy.Ne(FloorDiv(width - 1, 32), 0), Domain(Space(width=Int(1, 256))))
+    'width >= 33'
     """
-    return python(condition.replace(_is_comparison, simplified))
+    simple = condition.replace(_is_comparison, simplified)
+    found = _as_range(simple, domain) if domain is not None else None
+    return python(simple if found is None else found)
 
 
 def _is_comparison(expression: sympy.Basic) -> bool:
@@ -31,30 +44,46 @@ def _is_comparison(expression: sympy.Basic) -> bool:
 
 def simplified(relation: sympy.Basic) -> sympy.Basic:
     """Return a comparison of integers without what both sides share, constants on the right."""
-    if not all(isinstance(side, sympy.Expr) and is_integral(side) for side in relation.args):
+    if not compares_integers(relation):
         return relation
     difference = sympy.expand(relation.lhs - relation.rhs)
     if difference.is_number:
         return relation.func(difference, 0)
-    remainder = _remainder(difference) if isinstance(relation, sympy.Eq | sympy.Ne) else None
+    remainder = vanishing_remainder(difference) if isinstance(relation, sympy.Eq | sympy.Ne) else None
     if remainder is not None:
         return relation.func(remainder, 0, evaluate=False)
     left, right = _sides(difference)
     return _turned(relation.func(left, right, evaluate=False))
 
 
-def _remainder(difference: sympy.Expr) -> sympy.Expr | None:
-    """Return `x % y` where the difference is a nonzero multiple of `y * (x // y) - x`."""
-    for division in sorted(difference.atoms(FloorDiv), key=str):
-        quotient = sympy.Dummy("quotient", integer=True)
-        factor, rest = difference.subs(division, quotient).as_independent(quotient, as_Add=True)[::-1]
-        scale = sympy.cancel(factor / quotient)
-        if scale.has(quotient) or not scale.is_nonzero:
-            continue
-        base, divisor = division.args
-        if sympy.expand(rest * divisor + scale * base) == 0:
-            return PythonMod(base, divisor, evaluate=False)
-    return None
+def _as_range(condition: sympy.Basic, domain: Domain) -> sympy.Basic | None:
+    """Return a condition on one hyperparameter as one comparison with it, None where that cannot be."""
+    if len(condition.free_symbols) != 1 or any(argument.is_Symbol for argument in condition.args):
+        return None
+    (symbol,) = condition.free_symbols
+    grid = Grids(domain).grid([symbol.name])
+    truth = grid.evaluate(condition) if grid is not None else None
+    if grid is None or truth is None or domain.axes[symbol.name].options is not None:
+        return None
+    shape = _shape(truth)
+    if shape is None:
+        return None
+    relation, position = shape
+    return relation(symbol, sympy_number(grid.axes[0][position].item()), evaluate=False)
+
+
+def _shape(truth: Array) -> tuple[type[sympy.Basic], int] | None:
+    """Return how positions compare with which one exactly where a table is true."""
+    true, false = np.flatnonzero(truth), np.flatnonzero(~truth)
+    if not len(true) or not len(false):
+        return None
+    if len(true) == 1:
+        return sympy.Eq, int(true[0])
+    if len(false) == 1 and 0 < false[0] < len(truth) - 1:
+        return sympy.Ne, int(false[0])
+    if true[-1] < false[0]:
+        return sympy.Le, int(true[-1])
+    return (sympy.Ge, int(true[0])) if false[-1] < true[0] else None
 
 
 def _sides(difference: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:

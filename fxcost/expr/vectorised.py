@@ -80,7 +80,7 @@ def add(*terms: Array) -> Array | Any:
             return sum(terms[1:], start=terms[0])
         return NotImplemented
     floats = _floats(*terms) if len(terms) == 2 else None
-    return floats[0] + floats[1] if floats else NotImplemented
+    return _quiet(np.add, *floats) if floats else NotImplemented
 
 
 def mul(*factors: Array) -> Array | Any:

@@ -125,6 +125,23 @@ def test_conditions_read_as_python(condition: sympy.Basic, text: str) -> None:
     assert readable(condition) == text
 
 
+@pytest.mark.parametrize(
+    ("condition", "text"),
+    [
+        (sympy.Ne(FloorDiv(W - 1, 32), 0), "width >= 33"),
+        (sympy.Lt(W * 3, 100), "width <= 33"),
+        (sympy.Ne(PythonMod(W, 400), 5), "width % 400 != 5"),
+        (sympy.Ne(3 * W, 60), "width != 20"),
+        (sympy.Eq(TruncToInt(FloatMul(sympy.Float(0.29), W)), 28), "int(0.29*width) == 28"),
+        (sympy.Eq(PythonMod(W, 500), 499), "width == 499"),
+        (B > 1, "batch > 1"),
+        (sympy.Eq(PythonMod(W, H), 0), "width % heads == 0"),
+    ],
+)
+def test_a_condition_on_one_hyperparameter_reads_as_a_range_of_it(condition: sympy.Basic, text: str) -> None:
+    assert readable(condition, GPT) == text
+
+
 @settings(max_examples=60)
 @given(CONDITIONS)
 def test_a_condition_read_as_python_is_true_where_it_is(program: Program) -> None:
@@ -134,11 +151,12 @@ def test_a_condition_read_as_python_is_true_where_it_is(program: Program) -> Non
         "ceil": math.ceil,
         "sqrt": math.sqrt,
     }
-    text = readable(program.expression)
+    text, ranged = readable(program.expression), readable(program.expression, DOMAIN)
     if "true" in text.lower() or "false" in text.lower():
         return
     for point in POINTS[::37]:
         assert bool(eval(text, dict(names), point)) == bool(program.run(point)), text
+        assert bool(eval(ranged, dict(names), point)) == bool(program.run(point)), ranged
 
 
 SPACE = Space(

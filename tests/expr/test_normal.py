@@ -194,3 +194,12 @@ def test_polynomials_compare_hash_and_divide_like_numbers() -> None:
         x**-1
     with pytest.raises(ExpressionError, match="no integer"):
         x.evaluate({"x": 0.5})
+
+
+def test_divisibility_comes_from_conditions_also_where_nothing_can_be_tabulated() -> None:
+    domain = Domain(Space(width=Int(1, 10**6), heads=Int(1, 1000), batch=Int(1, 10**6)))
+    width, heads, batch = domain.symbols.values()
+    size = heads * Max(1, FloorDiv(width, heads)) * batch + PythonMod(batch * width, batch * heads)
+    for divides in (sympy.Eq(PythonMod(width, heads), 0), sympy.Eq(width, heads * FloorDiv(width, heads))):
+        assert str(Normaliser(domain, [divides]).polynomial(size)) == "batch*width"
+    assert str(Normaliser(domain).polynomial(size)) != "batch*width"
