@@ -1,10 +1,11 @@
-"""What one question may spend: seconds, and regions traced on its way."""
+"""What one question may spend: seconds of search, and regions traced on its way."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -28,7 +29,7 @@ class Budget:
     """Counts down while a question is answered.
 
     Args:
-        seconds: The time limit.
+        seconds: The time limit; tracing is not counted.
         progress: Is told, in a few words, what happens.
 
     >>> Budget(5.0).left() <= 5.0
@@ -40,8 +41,9 @@ class Budget:
 
     seconds: float = DEFAULT_SECONDS
     progress: Progress | None = None
-    regions: int = NEW_REGIONS
-    started: float = field(default_factory=time.perf_counter)
+    _regions: int = field(default=NEW_REGIONS, init=False)
+    _uncounted: float = field(default=0.0, init=False)
+    _started: float = field(default_factory=time.perf_counter, init=False)
 
     def __post_init__(self) -> None:
         number: object = self.seconds
@@ -50,7 +52,7 @@ class Budget:
 
     def spent(self) -> float:
         """Return the seconds since the question was asked."""
-        return time.perf_counter() - self.started
+        return time.perf_counter() - self._started
 
     def left(self) -> float:
         """Return the seconds left.
@@ -58,21 +60,25 @@ class Budget:
         Raises:
             OutOfBudgetError: There are none.
         """
-        left = self.seconds - self.spent()
+        left = self.seconds + self._uncounted - self.spent()
         if left <= 0:
             raise OutOfBudgetError(f"the time limit of {self.seconds:g} s is over")
         return left
 
-    def take_region(self) -> None:
-        """Count one more region to be traced.
+    @contextmanager
+    def tracing(self) -> Iterator[None]:
+        """Count one more region, and none of the seconds that tracing it takes.
 
         Raises:
             OutOfBudgetError: There were enough.
         """
         self.left()
-        if self.regions == 0:
+        if self._regions == 0:
             raise OutOfBudgetError(f"{NEW_REGIONS} regions were traced for this question, and more are there")
-        self.regions -= 1
+        self._regions -= 1
+        before = time.perf_counter()
+        yield
+        self._uncounted += time.perf_counter() - before
 
     def tell(self, message: str) -> None:
         """Report progress."""

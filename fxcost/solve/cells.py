@@ -154,11 +154,11 @@ class Uncovered:
         config = self.ground.lattice.config(point)
         where = assignments_text(config)
         try:
-            self.ground.budget.take_region()
+            with self.ground.budget.tracing():
+                self.ground.budget.tell(f"tracing another path, at {where}")
+                region = self.regions.at(config)
         except OutOfBudgetError as error:
             raise OutOfBudgetError(f"{error}; not looked at: settings such as {where}") from None
-        self.ground.budget.tell(f"tracing another path, at {where}")
-        region = self.regions.at(config)
         if not all(constraint.holds(point) for constraint in self.ground.constraints(region)):
             raise OutOfBudgetError(f"the path traced at {where} does not cover it")
         return True

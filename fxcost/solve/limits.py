@@ -197,7 +197,8 @@ def _comparison(quantity: Quantity, relation: Relation, bound: object) -> Compar
         return Comparison(quantity, relation, bound, bound.name)
     parsed = units.parse(bound, quantity.unit)
     if isinstance(bound, numbers.Rational | float):
-        parsed = Fraction(bound)
+        exact = Fraction(bound)
+        parsed = int(exact) if exact.denominator == 1 else exact
     written = bound if isinstance(bound, str) else amount(parsed, quantity.unit)
     return Comparison(quantity, relation, parsed, written)
 

@@ -20,6 +20,7 @@ from fxcost.solve.verdicts import Infeasible, Optimum, Unknown
 
 def maximize(
     quantity: Quantity,
+    /,
     *limits: Limit,
     time_limit: float = DEFAULT_SECONDS,
     progress: Progress | None = None,
@@ -30,7 +31,7 @@ def maximize(
     Args:
         quantity: What is to be large.
         *limits: What is to hold.
-        time_limit: Seconds after which the best setting known is returned, not `proved`.
+        time_limit: Seconds of search after which the best setting known is returned, not `proved`.
         progress: Is told what happens, in a few words at a time.
         **restriction: Hyperparameters to fix, or to bound by a pair, as in `Space.restrict`.
 
@@ -40,12 +41,23 @@ def maximize(
     Raises:
         EmptySpaceError: There is no setting to look at.
         DeclarationError: The quantities belong to different spaces.
+
+    Example:
+        >>> import torch, fxcost as fc
+        >>> @fc.model(width=fc.Int(8, 64), batch=fc.Int(2, 32), example=lambda batch: torch.zeros(batch, 4))
+        ... def net(width):
+        ...     return torch.nn.Linear(4, width)
+        >>> cost = fc.cost(net)
+        >>> best = fc.maximize(cost.parameters, cost.flops <= "2 kFLOP", batch=(8, 32))
+        >>> best.config["width"], best.value, best.proved
+        (31, 155, True)
     """
     return Optimisation(quantity, limits, 1, restriction, Budget(time_limit, progress)).answer()
 
 
 def minimize(
     quantity: Quantity,
+    /,
     *limits: Limit,
     time_limit: float = DEFAULT_SECONDS,
     progress: Progress | None = None,

@@ -13,6 +13,7 @@ from fxcost.solve.verdicts import Found, Infeasible, Proved, Refuted, Unknown
 
 def prove(
     limit: Limit,
+    /,
     *,
     time_limit: float = DEFAULT_SECONDS,
     progress: Progress | None = None,
@@ -24,7 +25,7 @@ def prove(
 
     Args:
         limit: What is to hold.
-        time_limit: Seconds after which the answer is `Unknown`.
+        time_limit: Seconds of search after which the answer is `Unknown`; tracing paths is not counted.
         progress: Is told what happens, in a few words at a time.
         **restriction: Hyperparameters to fix, or to bound by a pair, as in `Space.restrict`.
 
@@ -34,6 +35,17 @@ def prove(
     Raises:
         EmptySpaceError: There is no setting to prove it for.
         DeclarationError: The limit compares quantities of different spaces.
+
+    Example:
+        >>> import torch, fxcost as fc
+        >>> @fc.model(width=fc.Int(8, 64), batch=fc.Int(2, 32), example=lambda batch: torch.zeros(batch, 4))
+        ... def net(width):
+        ...     return torch.nn.Linear(4, width)
+        >>> cost = fc.cost(net)
+        >>> print(fc.prove(cost.flops <= "20 kFLOP"))
+        flops <= 20 kFLOP: proved for all 1,767 settings (1 region, ... s)
+        >>> print(fc.prove(cost.flops <= "10 kFLOP", batch=(2, 20)))
+        flops is 10.08 kFLOP, limit <= 10.00 kFLOP, at width=63, batch=20 (1 region, ... s)
     """
     ground = Ground(limit.quantities, restriction, Budget(time_limit, progress))
     try:
@@ -50,6 +62,7 @@ def prove(
 
 def find(
     limit: Limit,
+    /,
     *more: Limit,
     time_limit: float = DEFAULT_SECONDS,
     progress: Progress | None = None,
@@ -60,7 +73,7 @@ def find(
     Args:
         limit: What is to hold.
         *more: What is to hold as well.
-        time_limit: Seconds after which the answer is `Unknown`.
+        time_limit: Seconds of search after which the answer is `Unknown`; tracing paths is not counted.
         progress: Is told what happens, in a few words at a time.
         **restriction: Hyperparameters to fix, or to bound by a pair, as in `Space.restrict`.
 
@@ -70,6 +83,15 @@ def find(
     Raises:
         EmptySpaceError: There is no setting to look at.
         DeclarationError: The limits compare quantities of different spaces.
+
+    Example:
+        >>> import torch, fxcost as fc
+        >>> @fc.model(width=fc.Int(8, 64), batch=fc.Int(2, 32), example=lambda batch: torch.zeros(batch, 4))
+        ... def net(width):
+        ...     return torch.nn.Linear(4, width)
+        >>> cost = fc.cost(net)
+        >>> fc.find(cost.parameters <= 40, cost.flops >= "2 kFLOP").config
+        Config(width=8, batch=32)
     """
     both = every(limit, *more)
     ground = Ground(both.quantities, restriction, Budget(time_limit, progress))

@@ -13,7 +13,7 @@ import sympy
 
 from fxcost.errors import FxcostError
 from fxcost.expr import Normaliser, evaluate
-from fxcost.expr.normal import is_integral
+from fxcost.expr.kinds import is_integral
 from fxcost.expr.vectorised import Array
 from fxcost.solve.enclosure import Enclosure
 from fxcost.solve.lattice import Boxes, Lattice, Point
