@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from fxcost.costs import DEFINITIONS, Region, Regions
-from fxcost.errors import DeclarationError, UnknownDeviceError
+from fxcost.costs import DEFINITIONS, Region, Regions, hyperparameter
+from fxcost.errors import ConfigError, DeclarationError, UnknownDeviceError
 from fxcost.expr import conditions
 from fxcost.factory import ModelFactory
 from fxcost.quantity import Quantity
@@ -54,6 +54,22 @@ class Cost:
     def first(self) -> Region:
         """The region that was traced first; formulas are printed for it."""
         return self.regions.first()
+
+    def hyperparameter(self, name: str) -> Quantity:
+        """Return an integer hyperparameter as a quantity: `fc.maximize(cost.hyperparameter("batch"), fits)`.
+
+        Raises:
+            ConfigError: There is none of this name, or its values are not integers.
+        """
+        axis = self.regions.domain.axes.get(name)
+        if axis is None or not axis.integral or axis.options is not None:
+            numbers = [
+                axis.name for axis in self.regions.domain.axes.values() if axis.integral and not axis.options
+            ]
+            raise ConfigError(
+                f"{name} is no hyperparameter with integer values; those are {', '.join(numbers)}"
+            )
+        return Quantity(hyperparameter(name), self.regions)
 
     @property
     def conditions(self) -> list[str]:

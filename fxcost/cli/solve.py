@@ -27,19 +27,18 @@ def solve_command(
     seconds: float,
     as_json: bool,
 ) -> None:
-    """Find the setting with the largest, or the smallest, cost for which limits hold.
+    """Find the setting with the largest, or the smallest, cost or hyperparameter for which limits hold.
 
     Exits with 0 where it is proved the best, 1 where no setting keeps the limits, 2 for a wrong question,
     3 where that stays unknown.
     """
     if (maximize is None) == (minimize is None):
         raise click.UsageError("write one of --maximize and --minimize, such as --maximize parameters")
-    from fxcost.cli.limits import read_limit, require_quantity
+    from fxcost.cli.limits import read_limit
     from fxcost.cli.solving import solved
     from fxcost.cli.subjects import subject_of
 
     name = maximize or minimize or ""
-    require_quantity(name)
     texts = [read_limit(text) for text in limits]
     with progress() as tell:
         subject = subject_of(asked, tell)

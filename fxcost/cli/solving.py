@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from fxcost.cli.limits import LimitText
+from fxcost.cli.limits import LimitText, require_quantity
 from fxcost.cli.progress import Tell
+from fxcost.compilation import Cost
+from fxcost.quantity import Quantity
 from fxcost.report.solved import Solved
 from fxcost.report.subject import Subject
 from fxcost.solve import maximize, minimize
@@ -22,7 +24,7 @@ def solved(
     Args:
         subject: The factory's costs and settings.
         best: What is best, the largest or the smallest.
-        name: The quantity.
+        name: The quantity, or a hyperparameter.
         texts: Limits.
         seconds: The time limit.
         tell: Is told what is being done.
@@ -30,6 +32,13 @@ def solved(
     quantities = subject.cost.quantities
     limits = [text.of(quantities) for text in texts]
     solve = maximize if best == "largest" else minimize
-    return Solved(
-        subject, solve(quantities[name], *limits, time_limit=seconds, progress=tell, **subject.restriction)
-    )
+    goal = _quantity(subject.cost, name)
+    return Solved(subject, solve(goal, *limits, time_limit=seconds, progress=tell, **subject.restriction))
+
+
+def _quantity(cost: Cost, name: str) -> Quantity:
+    """Return a cost, or a hyperparameter, by name."""
+    if name in cost.space.names:
+        return cost.hyperparameter(name)
+    require_quantity(name)
+    return cost.quantities[name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fxcost.costs.contributions import GROUPINGS, Contribution, grouped, largest, total
-from fxcost.costs.definitions import DEFINITIONS, Definition
+from fxcost.costs.definitions import DEFINITIONS, Definition, hyperparameter
 from fxcost.costs.memory import alive_at_peak, alive_rows
 from fxcost.costs.regions import Region, Regions
 from fxcost.costs.sizes import Sizes
@@ -19,6 +19,7 @@ __all__ = [
     "alive_at_peak",
     "alive_rows",
     "grouped",
+    "hyperparameter",
     "largest",
     "total",
 ]

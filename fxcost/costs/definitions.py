@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fxcost.costs import memory, operations, parameters
 from fxcost.costs.contributions import Contribution
 from fxcost.costs.sizes import Sizes
+from fxcost.program import Phase
 from fxcost.units import Unit
 
 
@@ -26,6 +27,16 @@ class Definition:
     unit: Unit
     counts: str
     contributions: Callable[[Sizes], list[Contribution]] | None
+
+
+def hyperparameter(name: str) -> Definition:
+    """Return a hyperparameter as a quantity, so that it can be maximised: the largest batch that fits."""
+
+    def itself(sizes: Sizes) -> list[Contribution]:
+        symbol = sizes.normaliser.domain.symbols[name]
+        return [Contribution(sizes.normaliser.polynomial(symbol), "", name, Phase.CONSTRUCT, None)]
+
+    return Definition(name, Unit.COUNT, f"the hyperparameter {name} itself", itself)
 
 
 DEFINITIONS: tuple[Definition, ...] = (

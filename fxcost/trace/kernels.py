@@ -1,3 +1,4 @@
+# ruff: noqa: ARG001, PLR0913, PLR0917 - a kernel takes what its operator takes
 """Operators whose fake kernel differs from the CPU's, fails on symbolic sizes, or does needless work.
 
 A rule runs under the fake mode and returns what the CPU's kernel does: shapes, strides and bytes of storage.
@@ -5,7 +6,7 @@ A rule runs under the fake mode and returns what the CPU's kernel does: shapes, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -98,10 +99,13 @@ def _positional(args: tuple[Any, ...], position: int, default: Any) -> Any:
     return args[position] if len(args) > position else default
 
 
-def col2im(image: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+def col2im(
+    columns: torch.Tensor, output_size: Sequence[int], kernel_size: Sequence[int], *args: Any
+) -> torch.Tensor:
     """Fold columns into an image: the kernel's storage is as large as the larger of the two."""
-    folded: torch.Tensor = aten.col2im.default(image, *args, **kwargs)
-    room = image.new_empty((torch.sym_max(image.numel(), folded.numel()),))
+    *batch, rows, _ = columns.shape
+    folded = columns.new_empty((*batch, rows // (kernel_size[0] * kernel_size[1]), *output_size))
+    room = columns.new_empty((torch.sym_max(columns.numel(), folded.numel()),))
     return room.as_strided(folded.shape, folded.stride())
 
 
@@ -110,6 +114,67 @@ def native_layer_norm_backward(grad_out: torch.Tensor, *args: Any, **kwargs: Any
     return aten.native_layer_norm_backward.default(grad_out.contiguous(), *args, **kwargs)
 
 
+def im2col(
+    image: torch.Tensor,
+    kernel_size: Sequence[int],
+    dilation: Sequence[int],
+    padding: Sequence[int],
+    stride: Sequence[int],
+) -> torch.Tensor:
+    """Unfold an image into columns; the fake kernel pads through the C++ kernel that reads sizes as ints."""
+    *batch, channels, height, width = image.shape
+    places = [
+        (size + 2 * pad - dilate * (kernel - 1) - 1) // step + 1
+        for size, kernel, dilate, pad, step in zip(
+            (height, width), kernel_size, dilation, padding, stride, strict=True
+        )
+    ]
+    return image.new_empty((*batch, channels * kernel_size[0] * kernel_size[1], places[0] * places[1]))
+
+
+def upsample(image: torch.Tensor, output_size: Sequence[int], *args: Any) -> torch.Tensor:
+    """Interpolate to a size: the C++ fake kernels read sizes as ints."""
+    return _laid_out_like(image, (*image.shape[:2], *output_size))
+
+
+def upsample_backward(gradient: torch.Tensor, output_size: Any, input_size: Any, *args: Any) -> torch.Tensor:
+    """Differentiate an interpolation."""
+    return _laid_out_like(gradient, tuple(input_size))
+
+
+def _laid_out_like(image: torch.Tensor, shape: tuple[Any, ...]) -> torch.Tensor:
+    layout = torch._prims_common.suggest_memory_format(image)
+    return torch.empty(shape, dtype=image.dtype, memory_format=layout)
+
+
+def trilinear(
+    i1: torch.Tensor,
+    i2: torch.Tensor,
+    i3: torch.Tensor,
+    expand1: Sequence[int],
+    expand2: Sequence[int],
+    expand3: Sequence[int],
+    sumdim: Sequence[int],
+    unroll_dim: int = 1,
+) -> torch.Tensor:
+    """Multiply three tensors and sum, as nn.Bilinear does: the C++ kernel runs on the fake tensors' data."""
+    shapes = []
+    for tensor, expanded in ((i1, expand1), (i2, expand2), (i3, expand3)):
+        sizes = iter(tensor.shape)
+        dimensions = tensor.ndim + len(expanded)
+        shapes.append([None if axis in expanded else next(sizes) for axis in range(dimensions)])
+    whole = [next(size for size in sizes if size is not None) for sizes in zip(*shapes, strict=True)]
+    return i1.new_empty([size for axis, size in enumerate(whole) if axis not in sumdim])
+
+
+INTERPOLATIONS = (
+    "upsample_linear1d",
+    "upsample_bilinear2d",
+    "upsample_bicubic2d",
+    "upsample_trilinear3d",
+    "_upsample_bilinear2d_aa",
+    "_upsample_bicubic2d_aa",
+)
 RULES: dict[torch._ops.OpOverload, Kernel] = {
     aten.constant_pad_nd.default: constant_pad_nd,
     aten.mkldnn_rnn_layer.default: mkldnn_rnn_layer,
@@ -121,6 +186,10 @@ RULES: dict[torch._ops.OpOverload, Kernel] = {
     aten.binary_cross_entropy.default: _reduced_loss(3, aten.binary_cross_entropy.default),
     aten.col2im.default: col2im,
     aten.native_layer_norm_backward.default: native_layer_norm_backward,
+    aten.im2col.default: im2col,
+    aten._trilinear.default: trilinear,
+    **{getattr(aten, name).default: upsample for name in INTERPOLATIONS},
+    **{getattr(aten, f"{name}_backward").default: upsample_backward for name in INTERPOLATIONS},
 }
 
 

@@ -14,6 +14,7 @@ from fxcost.program import Question, QuestionKind, Source
 
 TORCH_FOLDER = str(Path(torch.__file__).parent) + os.sep
 OWN_FOLDER = str(Path(__file__).absolute().parent) + os.sep
+PACKAGE_FOLDER = str(Path(__file__).absolute().parent.parent) + os.sep
 PLUMBING = (
     OWN_FOLDER,
     str(Path(sympy.__file__).parent) + os.sep,
@@ -54,11 +55,13 @@ def source_of(frame: FrameType) -> Source:
 
 
 def user_source() -> Source | None:
-    """Return the innermost line of the running stack that is outside torch and fxcost's tracer."""
+    """Return the innermost line of the running stack that is the user's, or None where none led here."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and _inside(frame, (TORCH_FOLDER, *PLUMBING)):
         frame = frame.f_back
-    return source_of(frame) if frame is not None else None
+    if frame is None or _inside(frame, (PACKAGE_FOLDER,)):
+        return None
+    return source_of(frame)
 
 
 def asked(condition: sympy.Basic, *, pinned: bool = False) -> Question:

@@ -52,6 +52,7 @@ class int_twin(metaclass=_Twin):  # noqa: N801
     symbolic = (torch.SymInt,)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Return what `int` does, or a symbolic integer."""
         if len(args) == 1 and isinstance(args[0], torch.SymInt):
             return args[0]
         if len(args) == 1 and isinstance(args[0], torch.SymFloat):
@@ -66,6 +67,7 @@ class float_twin(metaclass=_Twin):  # noqa: N801
     symbolic = (torch.SymFloat,)
 
     def __new__(cls, *args: Any) -> Any:
+        """Return what `float` does, or a symbolic float."""
         if len(args) == 1 and isinstance(args[0], SYMBOLIC):
             return torch.sym_float(args[0])
         return builtins.float(*args)

@@ -142,6 +142,17 @@ def test_what_the_factory_refuses_is_an_error_that_names_its_line_and_is_asked_o
     assert len([region for region in cost.regions.known if region.refusal is not None]) == 1
 
 
+def test_a_hyperparameter_is_a_quantity_that_can_be_maximised(trained):
+    fits = trained.peak_memory <= "30 KiB"
+    best = fc.maximize(trained.hyperparameter("batch"), fits, hidden=64, width=8)
+    assert best.proved
+    assert best.value == best.config["batch"] < 16
+    assert fits.holds(**best.config)
+    assert not fits.holds(**{**best.config, "batch": best.value + 1})
+    with pytest.raises(ConfigError, match="those are width, hidden, batch"):
+        trained.hyperparameter("depth")
+
+
 def test_values_outside_the_space_are_refused(trained):
     with pytest.raises(ConfigError, match="width"):
         trained.parameters(width=5, hidden=8, batch=2)

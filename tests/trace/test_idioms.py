@@ -8,17 +8,12 @@ from fxcost.program import QuestionKind
 from tests.trace.idioms import IDIOMS
 from tests.trace.replay import check_peaks_equal_real_runs
 
-WITHOUT_A_CPU_KERNEL_RULE = {
-    "bilinear_products": "aten._trilinear's fake kernel reads sizes as ints",
-}
 RECIPES = [pytest.param(recipe, id=recipe) for recipe in ("inference", "sgd")]
 UNROLLED = ("gated_recurrent_layers",)
 
 
 def named(factory):
-    reason = WITHOUT_A_CPU_KERNEL_RULE.get(factory.__name__)
-    marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
-    return pytest.param(factory, id=factory.__name__, marks=marks)
+    return pytest.param(factory, id=factory.__name__)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

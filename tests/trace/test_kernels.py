@@ -42,14 +42,51 @@ def loss_of(function):
     return factory_of(linear, loss=lambda output: function(output.sigmoid(), torch.ones_like(output)))
 
 
+def picture(width, batch):
+    return torch.randn(batch, 3, 4 * width, 4 * width)
+
+
+def resized(width):
+    return Wrapped(
+        lambda self, x: functional.interpolate(self.module(x), scale_factor=2, mode="bilinear"),
+        module=nn.Conv2d(3, 2, 3),
+    )
+
+
+def unfolded(width):
+    return Wrapped(
+        lambda self, x: functional.unfold(self.module(x), 4, padding=1, stride=2), module=nn.Conv2d(3, 2, 3)
+    )
+
+
+def refolded(width):
+    return Wrapped(
+        lambda self, x: functional.fold(
+            functional.unfold(self.module(x), 4, stride=2), x.shape[2:], 4, stride=2
+        ),
+        module=nn.Conv2d(3, 2, 3, padding=1),
+    )
+
+
+class Products(nn.Bilinear):
+    def forward(self, x):
+        return super().forward(x, x)
+
+
 NEEDS = {
     aten.constant_pad_nd.default: factory_of(padded),
     aten.mkldnn_rnn_layer.default: factory_of(recurrent, states, **SEQUENCE),
+    aten.mkldnn_rnn_layer_backward.default: factory_of(recurrent, states, **SEQUENCE),
     aten._embedding_bag.default: factory_of(bags, tokens, **SEQUENCE),
     aten.mse_loss.default: loss_of(functional.mse_loss),
     aten.smooth_l1_loss.default: loss_of(functional.smooth_l1_loss),
     aten.soft_margin_loss.default: loss_of(functional.soft_margin_loss),
     aten.binary_cross_entropy.default: loss_of(functional.binary_cross_entropy),
+    aten.upsample_bilinear2d.default: factory_of(resized, picture),
+    aten.upsample_bilinear2d_backward.default: factory_of(resized, picture),
+    aten.im2col.default: factory_of(unfolded, picture),
+    aten.col2im.default: factory_of(refolded, picture),
+    aten._trilinear.default: factory_of(lambda width: Products(width, width, 5)),
 }
 
 
