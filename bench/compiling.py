@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
+from unittest.mock import patch
 
 import torch
 import torchvision
@@ -109,9 +112,6 @@ def concrete(workload: Workload) -> tuple[int, int]:
 
 def without_initialisers() -> Any:
     """Return a context in which torch.nn.init's functions leave their tensor alone."""
-    import contextlib
-    from unittest.mock import patch
-
     stack = contextlib.ExitStack()
     for name in INITIALISERS:
         stack.enter_context(patch.object(nn.init, name, keep))
@@ -120,8 +120,6 @@ def without_initialisers() -> Any:
 
 def seconds(run: Callable[[], object], repeats: int) -> float:
     """Return the least wall time of some runs."""
-    from time import perf_counter
-
     best = float("inf")
     for _ in range(repeats):
         start = perf_counter()

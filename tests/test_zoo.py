@@ -9,9 +9,11 @@ import functools
 import random
 
 import pytest
+import z3
 
 from bench.accuracy import RECIPES, real_flops
 from fxcost import cost
+from fxcost.expr import Lowering, evaluate
 from tests.oracles.memory import real_parameters, real_peak
 from tests.zoo import ZOO
 
@@ -53,3 +55,28 @@ def test_a_training_step_equals_a_real_one(factory):
     for config in drawn(factory, 2):
         assert trained.peak_memory(**config) == real_peak(factory, config, real_training)
     assert trained.flops(**config) == real_flops(factory, config, trained=True)
+
+
+@every_factory
+def test_z3_terms_agree_with_exact_evaluation_of_the_sympy_formulas(factory):
+    """Translation validation: a term can take the value at a point, and where it is exact no other."""
+    costs = inference(factory)
+    region, domain = costs.first, costs.regions.domain
+    quantities = (costs.parameters, costs.flops, costs.traffic, costs.peak_memory)
+    formulas = [quantity.expression(region) for quantity in quantities]
+    lowering = Lowering(domain, region.sizes.normaliser)
+    terms = [lowering.integer(formula) for formula in formulas]
+    solver = z3.Solver()
+    solver.add(lowering.domain_constraints())
+    values = [domain.encode(config) for config in drawn(factory, 50)]
+    for point in filter(region.covers, values):
+        here = [
+            lowering.values[name]
+            == (z3.Q(*point[name].as_integer_ratio()) if isinstance(point[name], float) else point[name])
+            for name in domain.axes
+        ]
+        exact = [evaluate(formula.sympy(), point) for formula in formulas]
+        pairs = list(zip(terms, exact, strict=True))
+        assert solver.check(*here, *(term == value for term, value in pairs)) == z3.sat
+        if lowering.exact:
+            assert solver.check(*here, z3.Or(*(term != value for term, value in pairs))) == z3.unsat

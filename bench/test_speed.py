@@ -1,0 +1,41 @@
+"""Compiling and evaluating, timed by pytest-benchmark.
+
+    pytest bench/test_speed.py
+
+Each group holds a symbolic compile and one concrete fake-tensor run of the same training step, so that their
+ratio comes from one run on one machine.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from bench import compiling
+from bench.main_job import EVALUATIONS, random_settings
+
+every_workload = pytest.mark.parametrize("name", compiling.WORKLOADS)
+
+
+@every_workload
+def test_symbolic_compile(benchmark, name):
+    benchmark.group = name
+    cost = benchmark.pedantic(compiling.symbolic, (compiling.WORKLOADS[name],), rounds=3, warmup_rounds=1)
+    assert cost.first.refusal is None
+
+
+@every_workload
+def test_concrete_run(benchmark, name):
+    benchmark.group = name
+    flops, peak = benchmark.pedantic(
+        compiling.concrete, (compiling.WORKLOADS[name],), rounds=3, warmup_rounds=1
+    )
+    assert flops > 0
+    assert peak > 0
+
+
+def test_peak_over_many_settings(benchmark):
+    benchmark.group = "evaluation"
+    cost = compiling.symbolic(compiling.WORKLOADS["resnet50"])
+    expression = cost.peak_memory.expression(cost.first)
+    values = benchmark(expression.evaluate_many, random_settings(cost))
+    assert len(values) == EVALUATIONS
