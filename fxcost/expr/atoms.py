@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -107,12 +106,37 @@ class Atoms:
         return None
 
     def _affine(self, table: Table) -> Polynomial | None:
-        """Return `slope * variable + offset` where that is what the table holds."""
+        """Return a table that runs on a line by its variable, or by its variable's position."""
         for name in table.grid.names:
             line = line_through(table.grid.points[name], table.valid)
-            if line is not None and line[0].denominator == line[1].denominator == 1:
-                return self.variable(name) * int(line[0]) + int(line[1])
+            if line is None:
+                continue
+            slope, offset = line
+            if slope.denominator == 1:
+                return self.variable(name) * int(slope) + int(offset)
+            return self._by_position(name, slope, offset)
         return None
+
+    def _by_position(self, name: str, slope: Fraction, offset: Fraction) -> Polynomial | None:
+        """Return a line by the atom `x // step`, the step being the largest that leaves one remainder.
+
+        None where x has more values than those the line was drawn through, off the steps.
+        """
+        grid = self.grids.grid([name])
+        if grid is None:
+            return None
+        points = grid.points[name]
+        step = int(np.gcd.reduce(points - points[0]))
+        rise, start = slope * step, slope * (int(points[0]) % step) + offset
+        if rise.denominator != 1 or start.denominator != 1:
+            return None
+        position = Table(grid, points // step)
+        found = self._seen(position)
+        if found is None:
+            floor = FloorDiv(self.grids.domain.symbols[name], sympy.Integer(step), evaluate=False)
+            dividend = self.variable(name) - int(points[0]) % step
+            found = self._stored(floor, position, Quotient(step, (), dividend))
+        return found * int(rise) + int(start)
 
     def _seen(self, table: Table) -> Polynomial | None:
         """Return an atom made before, plus a constant."""
@@ -141,9 +165,6 @@ class Atoms:
         if len(table.grid.names) != 1:
             return self._stored(expression, table, self._quotient(table))
         name = table.grid.names[0]
-        line = line_through(table.grid.points[name], table.valid)
-        if line is not None:
-            return self._floor_of_line(name, table, *line)
         floor = floor_of_sum(table.grid.points[name], table.valid)
         return self._stored(expression, table) if floor is None else self._floor_of_sum(name, table, *floor)
 
@@ -157,15 +178,6 @@ class Atoms:
         c = next((c for c in (0, k - 1) if c in allowed), min(allowed, key=abs))
         floor = FloorDiv(self.grids.domain.symbols[name] + c, sympy.Integer(k), evaluate=False)
         return self._stored(floor, Table(table.grid, table.valid + less)) - less
-
-    def _floor_of_line(self, name: str, table: Table, slope: Fraction, offset: Fraction) -> Polynomial:
-        """Return an exact line of no whole slope by the atom `numerator * x // denominator`."""
-        whole = math.ceil(offset)
-        scale = math.lcm(slope.denominator, (offset - whole).denominator)
-        dividend = self.variable(name) * int(slope * scale)
-        quotient = Quotient(scale, (), dividend + int((offset - whole) * scale))
-        floor = FloorDiv(dividend.sympy(), sympy.Integer(scale), evaluate=False)
-        return self._stored(floor, Table(table.grid, table.valid - whole), quotient) + whole
 
     def _separated(self, expression: sympy.Expr, table: Table) -> Polynomial:
         """Return a table of the form `f(x) + g(y)` by the tables of f and g."""

@@ -94,7 +94,7 @@ class Expression:
 
     def latex(self) -> str:
         """Return the expression as LaTeX."""
-        rows = [printing.latex(printing.factored(row.polynomial), order="none") for row in self.rows]
+        rows = [printing.latex_of(row.polynomial) for row in self.rows]
         return rf"\max\left({', '.join(rows)}\right)" if len(rows) > 1 else rows[0]
 
     def __str__(self) -> str:

@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sympy
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
+from torch.utils._sympy.functions import FloorDiv
+
+from fxcost.expr.grouping import grouped, simplified_fractions
 
 if TYPE_CHECKING:
-    from fxcost.expr.polynomial import Atom, Monomial, Polynomial
+    from fxcost.expr.polynomial import Polynomial
 
 
 def text(polynomial: Polynomial) -> str:
-    """Return a polynomial as Python.
+    """Return a polynomial as Python, with what is common taken out and exact fractions as `//`.
 
     >>> from fxcost.expr.polynomial import Atom, Polynomial
     >>> d, w = (Polynomial.of_atom(Atom.variable(sympy.Symbol(name))) for name in ("depth", "width"))
     >>> print(text(d * (12 * w**2 + 13 * w) + 7 * w))
     depth*(12*width**2 + 13*width) + 7*width
     """
-    return python(factored(polynomial), order="none")
+    floor = partial(FloorDiv, evaluate=False)
+    return python(grouped(simplified_fractions(polynomial, floor)), order="none")
+
+
+def latex_of(polynomial: Polynomial) -> str:
+    r"""Return a polynomial as LaTeX, with what is common taken out.
+
+    >>> from fxcost.expr.polynomial import Atom, Polynomial
+    >>> print(latex_of(3 * Polynomial.of_atom(Atom.variable(sympy.Symbol("width"))) ** 2))
+    3 \mathit{width}^{2}
+    """
+    return latex(grouped(simplified_fractions(polynomial, lambda over, under: over / under)), order="none")
 
 
 def python(expression: sympy.Basic, order: str | None = None) -> str:
@@ -47,75 +62,12 @@ def latex(expression: sympy.Basic, order: str | None = None) -> str:
     return str(_Latex({"order": order}).doprint(expression))
 
 
-def factored(polynomial: Polynomial) -> sympy.Expr:
-    """Return a polynomial with shared factors taken out, as an unevaluated SymPy expression."""
-    terms = sorted(polynomial.terms.items(), key=_rank)
-    return _grouped(terms)
-
-
-def _rank(term: tuple[Monomial, int]) -> Any:
-    """Sort by descending degree, then by name, the constant last."""
-    monomial, _ = term
-    return -sum(exponent for _, exponent in monomial), [(atom.key, -exponent) for atom, exponent in monomial]
-
-
-def _grouped(terms: list[tuple[Monomial, int]]) -> sympy.Expr:
-    if len(terms) < 3:
-        return _sum([_term(monomial, coefficient) for monomial, coefficient in terms])
-    shared = _linear_factor(terms)
-    if shared is None:
-        return _sum([_term(monomial, coefficient) for monomial, coefficient in terms])
-    inside = [(_without(monomial, shared), value) for monomial, value in terms if (shared, 1) in monomial]
-    outside = [(monomial, value) for monomial, value in terms if (shared, 1) not in monomial]
-    group = _product([shared.expression, _grouped(sorted(inside, key=_rank))])
-    rest = _grouped(outside) if outside else None
-    if rest is None:
-        return group
-    return _sum([group, *(rest.args if isinstance(rest, sympy.Add) else [rest])])
-
-
-def _linear_factor(terms: list[tuple[Monomial, int]]) -> Atom | None:
-    """Return the atom, never raised to a power, that most terms share: at least two of them."""
-    counts: dict[Atom, int] = {}
-    powers: set[Atom] = set()
-    for monomial, _ in terms:
-        for atom, exponent in monomial:
-            counts[atom] = counts.get(atom, 0) + 1
-            if exponent > 1:
-                powers.add(atom)
-    shared = [atom for atom, count in counts.items() if count > 1 and atom not in powers]
-    return min(shared, key=lambda atom: (-counts[atom], atom.key), default=None)
-
-
-def _without(monomial: Monomial, shared: Atom) -> Monomial:
-    return tuple(factor for factor in monomial if factor[0] != shared)
-
-
-def _term(monomial: Monomial, coefficient: int) -> sympy.Expr:
-    factors = [_power(atom.expression, exponent) for atom, exponent in monomial]
-    if coefficient == 1 and factors:
-        return _product(factors)
-    return _product([sympy.Integer(coefficient), *factors])
-
-
-def _power(base: sympy.Expr, exponent: int) -> sympy.Expr:
-    return base if exponent == 1 else sympy.Pow(base, exponent, evaluate=False)
-
-
-def _product(factors: list[sympy.Expr]) -> sympy.Expr:
-    flat = [part for factor in factors for part in (factor.args if factor.is_Mul else (factor,))]
-    return sympy.Mul(*flat, evaluate=False) if len(flat) > 1 else flat[0]
-
-
-def _sum(terms: list[sympy.Expr]) -> sympy.Expr:
-    return sympy.Add(*terms, evaluate=False) if len(terms) > 1 else (terms or [sympy.S.Zero])[0]
-
-
 def _infix(operator: str) -> Callable[[Any, Any], str]:
     def printed(_: Any, expression: Any) -> str:
         inner = _Python()
-        left, right = (inner.parenthesize(argument, PRECEDENCE["Mul"]) for argument in expression.args)
-        return f"{left}{operator}{right}"
+        first, second = expression.args
+        left = inner.parenthesize(first, PRECEDENCE["Mul"], strict=operator != "**")
+        return f"{left}{operator}{inner.parenthesize(second, PRECEDENCE['Mul'])}"
 
     return printed
 

@@ -128,6 +128,9 @@ def test_sympy_of_an_expression_has_its_values() -> None:
         (W * FloorDiv(R + 3, 4) ** 2, "width*((res + 3)//4)**2", None),
         (4 * FloorDiv(R, 7), "4*(res//7)", r"4 \left\lfloor{\frac{\mathit{res}}{7}}\right\rfloor"),
         (sympy.Integer(0), "0", "0"),
+        (W**2 + 3 * W * FloorDiv(W, 16), "19*width**2//16", r"\frac{19 \mathit{width}^{2}}{16}"),
+        (B * FloorDiv(W, 64) - FloorDiv(W, 32) * W, "batch*(width//64) - (width**2//32)", None),
+        (48 * W * FloorDiv(W, 16) * B - W**2, "3*batch*width**2 - width**2", None),
     ],
 )
 def test_expressions_are_printed_to_be_read(row: sympy.Expr, text: str, latex: str | None) -> None:

@@ -93,7 +93,7 @@ def test_what_is_constant_everywhere_is_a_constant(program: Program) -> None:
         (TruncToInt(FloatMul(sympy.Float(128.0), IntTrueDiv(W, 64))), "2*width"),
         (TruncToInt(FloatTrueDiv(ToFloat(W), sympy.Float(64.0))), "width//64"),
         (64 * FloorDiv(W, 64), "width"),
-        (96 * FloorDiv(W, 64) - W, "32*(width//64)"),
+        (96 * FloorDiv(W, 64) - W, "width//2"),
         (FloorDiv(ODD, 2) + FloorDiv(R - ODD - 1, 2) + 1 - FloorDiv(R, 2), "0"),
         (-ODD + R + 2 * FloorDiv(ODD, 2) + 1, "res"),
         (FloorDiv(4 * B * W - 1, B * W), "3"),
