@@ -83,7 +83,7 @@ class _Points:
 
     def value(self, expression: sympy.Basic) -> Array:
         if expression.is_Symbol:
-            return np.asarray(_lookup(self.values, expression.name))
+            return vectorised.plain(np.asarray(_lookup(self.values, expression.name)))
         if expression not in self.known:
             self.known[expression] = self._calculated(expression)
         return self.known[expression]

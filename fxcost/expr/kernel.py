@@ -15,7 +15,7 @@ from fxcost.expr.bounds import extent
 from fxcost.expr.evaluation import evaluate_arrays
 from fxcost.expr.grid import Table
 from fxcost.expr.polynomial import Atom, Monomial, Polynomial
-from fxcost.expr.vectorised import FLOAT, INT64, Array
+from fxcost.expr.vectorised import FLOAT, INT64, Array, plain
 
 DIRECT = 1 << 20
 """Values within so wide a range are found on an axis by a direct index."""
@@ -79,7 +79,7 @@ def largest_row(rows: Sequence[Polynomial], plan: Plan, values: Mapping[str, npt
     Raises:
         ExpressionError: A hyperparameter is missing, or a value is outside its domain.
     """
-    arrays = {name: np.asarray(value) for name, value in values.items()}
+    arrays = {name: plain(np.asarray(value)) for name, value in values.items()}
     missing = {name for row in rows for name in row.names} - arrays.keys()
     if missing:
         raise ExpressionError(f"no values are given for {', '.join(sorted(missing))}")

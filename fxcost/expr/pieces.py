@@ -74,11 +74,11 @@ def affine(index: Term, slope: Fraction, offset: Fraction) -> Term:
     """Return `slope * index + offset`, an Int where both are whole.
 
     >>> affine(z3.Int("i"), Fraction(64), Fraction(128))
-    128 + 64*i
+    64*i + 128
     """
     if slope.denominator == offset.denominator == 1:
-        constant = z3.IntVal(int(offset))
-        return constant + int(slope) * index if slope else constant
+        line = index if slope == 1 else int(slope) * index
+        return (line + int(offset) if offset else line) if slope else z3.IntVal(int(offset))
     constant = z3.Q(offset.numerator, offset.denominator)
     return constant + z3.Q(slope.numerator, slope.denominator) * z3.ToReal(index) if slope else constant
 

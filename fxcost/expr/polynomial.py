@@ -55,7 +55,9 @@ class Atom:
         return frozenset(symbol.name for symbol in self.expression.free_symbols)
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Atom) and self.expression == other.expression)
+        if self is other or not isinstance(other, Atom):
+            return self is other
+        return self.expression == other.expression and self.table is other.table
 
     def __hash__(self) -> int:
         return self._hash

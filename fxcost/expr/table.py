@@ -107,7 +107,7 @@ RULES: Mapping[type, Rule] = MappingProxyType(
         _T.Mod: _MOD,
         _T.PythonMod: _MOD,
         _T.ModularIndexing: Rule(Kind.INTEGER, exact.modular_indexing, terms.modular_indexing),
-        _T.IntTrueDiv: Rule(Kind.FLOAT, operator.truediv, terms.float_div, vectorised.true_div),
+        _T.IntTrueDiv: Rule(Kind.FLOAT, operator.truediv, terms.int_div, vectorised.true_div),
         _T.FloatTrueDiv: Rule(Kind.FLOAT, exact.float_true_div, terms.float_div, vectorised.float_div),
         _T.ToFloat: Rule(Kind.FLOAT, float, terms.to_float, vectorised.to_float),
         _T.FloorToInt: _FLOOR,

@@ -13,6 +13,8 @@ from typing import Any, Protocol, TypeAlias
 
 import z3
 
+from fxcost.expr.functions import Number
+
 Term: TypeAlias = "z3.ExprRef"
 
 ROUNDING = Fraction(1, 2**53)
@@ -44,6 +46,17 @@ def fraction(value: Fraction) -> Term:
     return z3.Q(value.numerator, value.denominator)
 
 
+def constant(value: Number | Fraction | bool) -> Term:
+    """Return a Python value as a term, floats as the rationals they are.
+
+    >>> constant(3), constant(0.5), constant(True)
+    (3, 1/2, True)
+    """
+    if isinstance(value, bool):
+        return z3.BoolVal(value)
+    return z3.IntVal(value) if isinstance(value, int) else fraction(Fraction(value))
+
+
 def real(term: Term) -> Term:
     """Return a term as a Real."""
     return z3.ToReal(term) if term.is_int() else term
@@ -60,18 +73,22 @@ def _is_float(*terms: Term) -> bool:
     return any(term.is_real() for term in terms)
 
 
+def _floats(context: Context, *terms: Term) -> list[Term]:
+    return [to_float(context, term) for term in terms]
+
+
 def add(context: Context, *terms: Term) -> Term:
     """Sum; of floats, rounded."""
     if not _is_float(*terms):
         return z3.Sum(*terms)
-    return _rounded(context, z3.Sum(*same_sort(*terms)), len(terms) - 1)
+    return _rounded(context, z3.Sum(*_floats(context, *terms)), len(terms) - 1)
 
 
 def mul(context: Context, *factors: Term) -> Term:
     """Product; of floats, rounded."""
     if not _is_float(*factors):
         return z3.Product(*factors)
-    return _rounded(context, z3.Product(*same_sort(*factors)), len(factors) - 1)
+    return _rounded(context, z3.Product(*_floats(context, *factors)), len(factors) - 1)
 
 
 def sub(context: Context, left: Term, right: Term) -> Term:
@@ -94,9 +111,13 @@ def power(context: Context, base: Term, exponent: Term) -> Term:
     if not z3.is_int_value(exponent) or not 0 <= exponent.as_long() <= 16:
         context.approximate()
         return context.integer_variable() if base.is_int() and exponent.is_int() else context.real_variable()
-    if exponent.as_long() == 0:
+    factors = [base] * exponent.as_long()
+    if not factors:
         return z3.IntVal(1)
-    return mul(context, *[base] * exponent.as_long()) if exponent.as_long() > 1 else base
+    product = z3.Product(*factors)
+    return (
+        product if base.is_int() else _rounded(context, product, len(factors) + 1)
+    )  # C's pow errs by one more
 
 
 def floor_div(context: Context, base: Term, divisor: Term) -> Term:
@@ -129,8 +150,16 @@ def _quotient(context: Context, base: Term, divisor: Term) -> tuple[Term, Term]:
 
 
 def float_div(context: Context, base: Term, divisor: Term) -> Term:
-    """A quotient, rounded."""
-    base, divisor = real(base), real(divisor)
+    """A quotient of floats, rounded; integers are converted first."""
+    return _true_quotient(context, *_floats(context, base, divisor))
+
+
+def int_div(context: Context, base: Term, divisor: Term) -> Term:
+    """Python's `/` of integers: their exact quotient, rounded once."""
+    return _true_quotient(context, real(base), real(divisor))
+
+
+def _true_quotient(context: Context, base: Term, divisor: Term) -> Term:
     if z3.is_rational_value(divisor) and divisor.as_fraction() != 0:
         return _rounded(context, base / divisor)
     quotient = context.real_variable()
@@ -142,6 +171,8 @@ def to_float(context: Context, term: Term) -> Term:
     """An integer as a float: itself up to 2^53, rounded above."""
     if term.is_real():
         return term
+    if z3.is_int_value(term) and abs(term.as_long()) <= 2**53:
+        return real(term)
     value, result = real(term), context.real_variable()
     small = z3.And(term >= -(2**53), term <= 2**53)
     context.define(z3.If(small, result == value, _near(result, value, 1)))

@@ -31,6 +31,18 @@ def elementwise(function: Callable[..., Any], *arrays: Array) -> Array:
     return narrow(np.asarray(result, dtype=object))
 
 
+def plain(array: Array) -> Array:
+    """Return an array in one of the types that functions here know.
+
+    >>> plain(np.array([1, 2], dtype=np.uint8)).dtype, plain(np.array([0.5], dtype=np.float32)).dtype
+    (dtype('int64'), dtype('float64'))
+    """
+    if array.dtype.kind in "iu":
+        fits = array.dtype != np.uint64 or not array.size or int(array.max()) < INT64
+        return array.astype(np.int64 if fits else object, copy=False)
+    return array.astype(np.float64, copy=False) if array.dtype.kind == "f" else array
+
+
 def narrow(array: Array) -> Array:
     """Return an array of Python numbers in the narrowest type that holds each as it is.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from fractions import Fraction
 from typing import Any
@@ -235,6 +234,39 @@ def test_a_regions_normal_form_is_lowered_with_its_conditions() -> None:
     solver.set("timeout", 10_000)
     claim = lowering.integer(FloorDiv(width, heads) * heads * width) == lowering.integer(width**2)
     solver.add(lowering.condition(divides), *lowering.domain_constraints())
-    assert solver.check() == z3.sat
     assert solver.check(z3.Not(claim)) == z3.unsat
-    assert math.prod(lowering.config(solver.model()).values()) > 0
+    assert solver.check(lowering.integer(heads) == 7, lowering.integer(width) > 9) == z3.sat
+    assert lowering.config(solver.model())["width"] % 7 == 0
+
+
+def test_polynomials_of_different_regions_do_not_share_their_tables() -> None:
+    domain = Domain(Space(width=Int(1, 40), heads=Int(1, 8)))
+    width, heads = domain.symbols.values()
+    low, high = (Normaliser(domain, [condition]) for condition in (width < 20, width > 19))
+    size = FloorDiv(width * width, heads + 2, evaluate=False)
+    lowering = Lowering(domain)
+    first, second = (lowering.integer(normaliser.polynomial(size)) for normaliser in (low, high))
+    for point in (
+        {"width": 3, "heads": 8},
+        {"width": 19, "heads": 1},
+        {"width": 20, "heads": 3},
+        {"width": 40, "heads": 5},
+    ):
+        check_at(lowering, point, (first if point["width"] < 20 else second) == evaluate(size, point))
+
+
+def test_a_true_quotient_of_large_integers_is_within_its_rounding() -> None:
+    domain = Domain(Space(width=Int(2**60, 2**60 + 10**7), batch=Int(1, 10**7)))
+    width, batch = domain.symbols.values()
+    rng = random.Random(5)
+    for function in (IntTrueDiv, FloatMul):
+        lowering = Lowering(domain)
+        term = lowering.integer(
+            TruncToInt(function(width, ToFloat(batch) if function is FloatMul else batch))
+        )
+        for _ in range(5):
+            point = domain.encode(domain.space.sample(rng))
+            exact = evaluate(
+                TruncToInt(function(width, ToFloat(batch) if function is FloatMul else batch)), point
+            )
+            check_at(lowering, point, term == exact)
