@@ -48,8 +48,9 @@ def main() -> None:
     print("FLOPs of a training step:", cost.flops)
     print("peak memory in bytes:", cost.peak_memory)
     fits = cost.peak_memory <= "24 GiB"
-    print("Does every Llama here fit in 24 GiB, one short text at a time?", fits.prove(batch=1, seq=128))
-    print("The largest that does, at 2,048 tokens:", fc.maximize(cost.parameters, fits, batch=1, seq=2048))
+    print("Does every Llama here fit in 24 GiB, two short texts at a time?", fits.prove(batch=2, seq=128))
+    heads = {"heads": 16, "kv_heads": 4}
+    print("The largest that does, at 2,048:", fc.maximize(cost.parameters, fits, batch=2, seq=2048, **heads))
 
 
 if __name__ == "__main__":
