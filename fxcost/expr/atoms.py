@@ -10,7 +10,6 @@ from fractions import Fraction
 
 import numpy as np
 import sympy
-from torch.utils._sympy.functions import FloorDiv
 
 from fxcost.expr.functions import sympy_number
 from fxcost.expr.grid import Grid, Grids, Table
@@ -39,6 +38,7 @@ class Atoms:
 
     >>> from fxcost.expr.domain import Domain
     >>> from fxcost.space import Int, Space
+    >>> from torch.utils._sympy.functions import FloorDiv
     >>> domain = Domain(Space(width=Int(64, 512, step=64)))
     >>> atoms = Atoms(Grids(domain))
     >>> print(atoms.of(FloorDiv(domain.symbols["width"] + 3, 4)))
@@ -48,7 +48,7 @@ class Atoms:
     def __init__(self, grids: Grids) -> None:
         self.grids = grids
         self._variables: dict[str, Polynomial] = {}
-        self._known: dict[tuple[tuple[str, ...], bytes], tuple[Polynomial, int]] = {}
+        self._known: dict[tuple[tuple[str, ...], bytes], _Known] = {}
         self._opaque: dict[sympy.Expr, Polynomial] = {}
 
     def variable(self, name: str) -> Polynomial:
@@ -133,15 +133,18 @@ class Atoms:
         position = Table(grid, points // step)
         found = self._seen(position)
         if found is None:
-            floor = FloorDiv(self.grids.domain.symbols[name], sympy.Integer(step), evaluate=False)
+            floor = floor_division(self.grids.domain.symbols[name], sympy.Integer(step))
             dividend = self.variable(name) - int(points[0]) % step
             found = self._stored(floor, position, Quotient(step, (), dividend))
         return found * int(rise) + int(start)
 
     def _seen(self, table: Table) -> Polynomial | None:
-        """Return an atom made before, plus a constant."""
-        entry = self._known.get(_fingerprint(table))
-        return None if entry is None else entry[0] + (int(table.valid[0]) - entry[1])
+        """Return a multiple of an atom made before, plus a constant."""
+        known = self._known.get(_fingerprint(table))
+        if known is None or _step(table) % known.step:
+            return None
+        factor = _step(table) // known.step
+        return known.polynomial * factor + (int(table.valid[0]) - known.first * factor)
 
     def _projected(self, table: Table) -> Polynomial | None:
         """Return an atom made before that depends on one of the table's two hyperparameters only."""
@@ -166,7 +169,15 @@ class Atoms:
             return self._stored(expression, table, self._quotient(table))
         name = table.grid.names[0]
         floor = floor_of_sum(table.grid.points[name], table.valid)
-        return self._stored(expression, table) if floor is None else self._floor_of_sum(name, table, *floor)
+        return self._in_steps(expression, table) if floor is None else self._floor_of_sum(name, table, *floor)
+
+    def _in_steps(self, expression: sympy.Expr, table: Table) -> Polynomial:
+        """Return a table by the atom `expression // step`, the step being what its values are apart."""
+        step = _step(table)
+        if step == 1:
+            return self._stored(expression, table)
+        floor = floor_division(expression, sympy.Integer(step))
+        return self._stored(floor, Table(table.grid, table.valid // step)) * step + table.low % step
 
     def _floor_of_sum(self, name: str, table: Table, k: int, first: int, last: int) -> Polynomial:
         """Return `(x + c) // k`, c from first to last, by the atom that is nicest: rounding down, or up.
@@ -176,7 +187,7 @@ class Atoms:
         less = 1 if -k <= first <= last < 0 else 0
         allowed = range(first + k * less, last + k * less + 1)
         c = next((c for c in (0, k - 1) if c in allowed), min(allowed, key=abs))
-        floor = FloorDiv(self.grids.domain.symbols[name] + c, sympy.Integer(k), evaluate=False)
+        floor = floor_division(self.grids.domain.symbols[name] + c, sympy.Integer(k))
         return self._stored(floor, Table(table.grid, table.valid + less)) - less
 
     def _separated(self, expression: sympy.Expr, table: Table) -> Polynomial:
@@ -193,9 +204,16 @@ class Atoms:
         return total
 
     def _stored(self, expression: sympy.Expr, table: Table, quotient: Quotient | None = None) -> Polynomial:
+        """Make an atom. What it is a fraction of, if that was made before, it knows as its multiple."""
+        shape = _fingerprint(table)
+        coarser = self._known.get(shape)
+        if coarser is not None and quotient is None:
+            ratio = Fraction(coarser.step, _step(table))
+            rest = ratio.numerator * int(table.valid[0]) - ratio.denominator * coarser.first
+            quotient = Quotient(ratio.numerator, (), coarser.polynomial * ratio.denominator + rest)
         key = (1, sympy.srepr(expression))
         polynomial = Polynomial.of_atom(Atom(expression, key, table.low, table.high, table, quotient))
-        self._known[_fingerprint(table)] = polynomial, int(table.valid[0])
+        self._known[shape] = _Known(polynomial, int(table.valid[0]), _step(table))
         return polynomial
 
     def _quotient(self, table: Table) -> Quotient | None:
@@ -222,10 +240,23 @@ def _negated(table: Table) -> Table:
     return Table(table.grid, -table.valid)
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An atom, the first value of its table, and the largest step that all its values are apart."""
+
+    polynomial: Polynomial
+    first: int
+    step: int
+
+
+def _step(table: Table) -> int:
+    return int(np.gcd.reduce(table.valid - table.valid[0]))
+
+
 def _fingerprint(table: Table) -> tuple[tuple[str, ...], bytes]:
-    """Return what tables share that differ by a constant only."""
-    differences = table.valid - table.valid[0]
-    return table.grid.names, hashlib.sha256(differences.tobytes()).digest()
+    """Return what tables share of which one is an affine function of the other."""
+    steps = (table.valid - table.valid[0]) // _step(table)
+    return table.grid.names, hashlib.sha256(steps.tobytes()).digest()
 
 
 def _valid(single: Grid) -> list[int]:

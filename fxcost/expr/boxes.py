@@ -164,9 +164,9 @@ def _fibre(rows: Sequence[Polynomial]) -> Atom | None:
 
 
 def _axis(domain: Domain, name: str, atom: Atom | None) -> Any:
-    """Return a variable's values within its bounds; None where they cannot be listed."""
+    """Return a variable's values within its bounds; None where they cannot be listed or calculated with."""
     values = domain.values(name)
-    if values is None or values.dtype != np.int64:
+    if values is None or values.dtype == object:
         return None
     if atom is None or atom.low is None or atom.high is None:
         return values

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import sympy
+from torch.utils._sympy.functions import FloorDiv
+
 from fxcost.expr.polynomial import Monomial, Polynomial, Quotient, over
 from fxcost.expr.proofs import Prover
 
@@ -44,6 +47,20 @@ def small_quotient(rest: Polynomial, divisor: Polynomial, prover: Prover) -> int
     if prover.nonnegative(rest):
         return 0 if prover.positive(divisor - rest) else None
     return -1 if prover.positive(-rest) and prover.nonnegative(divisor + rest) else None
+
+
+def floor_division(base: sympy.Expr, divisor: sympy.Expr) -> sympy.Expr:
+    """Return `base // divisor` as an expression, `x // a // b` as `x // (a*b)`.
+
+    >>> x = sympy.Symbol("x", integer=True)
+    >>> floor_division(floor_division(x, sympy.Integer(4)), sympy.Integer(2))
+    (x//8)
+    """
+    if isinstance(base, FloorDiv) and divisor.is_Integer and base.args[1].is_Integer:
+        inner, first = base.args
+        if first > 0 and divisor > 0:
+            return FloorDiv(inner, first * divisor, evaluate=False)
+    return FloorDiv(base, divisor, evaluate=False)
 
 
 def exact_quotient(dividend: Polynomial, divisor: Polynomial) -> Quotient | None:

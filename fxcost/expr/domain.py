@@ -80,6 +80,8 @@ class Axis:
         if not self.integral:
             return np.array(sorted(self.listed), dtype=np.float64)
         fits = self.low >= -(2**63) and self.high < 2**63
+        if isinstance(self.listed, range) and fits:
+            return int(self.low) + self.listed.step * np.arange(len(self.listed))
         return np.array(sorted(self.listed), dtype=np.int64 if fits else object)
 
     @cached_property

@@ -80,6 +80,8 @@ class Expression:
     def evaluate_many(self, values: Mapping[str, npt.ArrayLike]) -> Array:
         """Return the exact values over arrays of encoded values that broadcast against each other.
 
+        The conditions of the normaliser that the rows come from must hold at every point.
+
         The result is int64, or Python ints (dtype object) where a bound cannot exclude 2^63.
 
         Raises:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import ClassVar, TypeAlias
 
 import sympy
+from sympy.printing.precedence import PRECEDENCE
 
 Number: TypeAlias = "int | float"
 
@@ -46,7 +47,7 @@ class OrderedFunction(sympy.Function):  # type: ignore[misc]
     """
 
     is_real = True
-    precedence = 35
+    precedence = PRECEDENCE["Func"]
     python: ClassVar[Callable[..., Number]]
 
     @classmethod
@@ -68,6 +69,7 @@ class FloatAdd(OrderedFunction):
     False
     """
 
+    precedence = PRECEDENCE["Add"]
     nargs = (2,)
     python = operator.add
 
@@ -79,6 +81,7 @@ class FloatSub(OrderedFunction):
     True
     """
 
+    precedence = PRECEDENCE["Add"]
     nargs = (2,)
     python = operator.sub
 
@@ -90,6 +93,7 @@ class FloatMul(OrderedFunction):
     True
     """
 
+    precedence = PRECEDENCE["Mul"]
     nargs = (2,)
     python = operator.mul
 
@@ -101,6 +105,7 @@ class FloatNeg(OrderedFunction):
     -0.5
     """
 
+    precedence = PRECEDENCE["Mul"]
     nargs = (1,)
     python = operator.neg
 

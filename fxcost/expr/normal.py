@@ -11,7 +11,7 @@ import torch.utils._sympy.functions as torch_functions
 from fxcost.expr import functions
 from fxcost.expr.atoms import Atoms, Facts
 from fxcost.expr.bounds import interval
-from fxcost.expr.division import Division, divide, exact_quotient, small_quotient
+from fxcost.expr.division import Division, divide, exact_quotient, floor_division, small_quotient
 from fxcost.expr.domain import Domain
 from fxcost.expr.grid import Grids
 from fxcost.expr.kinds import is_integral
@@ -91,12 +91,9 @@ class Normaliser:
         ]
         if all(new is old for new, old in zip(arguments, expression.args, strict=True)):
             return expression
-        numbers = all(argument.is_number for argument in arguments)
-        return (
-            expression.func(*arguments, evaluate=False)
-            if _rewrites(expression) and not numbers
-            else (expression.func(*arguments))
-        )
+        if _rewrites(expression) and not all(argument.is_number for argument in arguments):
+            return expression.func(*arguments, evaluate=False)
+        return expression.func(*arguments)
 
     def divides(self, dividend: Polynomial, divisor: Polynomial) -> bool:
         """Say whether a condition says that a division leaves no remainder."""
@@ -177,7 +174,7 @@ def _floor_div(normaliser: Normaliser, expression: sympy.Expr) -> Polynomial:
     small = small_quotient(division.rest, division.divisor, normaliser.prover)
     if small is not None:
         return division.whole + small
-    floor = torch_functions.FloorDiv(division.rest.sympy(), division.divisor.sympy(), evaluate=False)
+    floor = floor_division(division.rest.sympy(), division.divisor.sympy())
     return division.whole + normaliser.atoms.of(floor, lambda: _unlisted_quotient(normaliser, division))
 
 

@@ -62,12 +62,14 @@ def latex(expression: sympy.Basic, order: str | None = None) -> str:
     return str(_Latex({"order": order}).doprint(expression))
 
 
-def _infix(operator: str) -> Callable[[Any, Any], str]:
+def _infix(operator: str, level: str = "Mul") -> Callable[[Any, Any], str]:
+    """Print an operator that groups from the left."""
+
     def printed(_: Any, expression: Any) -> str:
         inner = _Python()
-        first, second = expression.args
-        left = inner.parenthesize(first, PRECEDENCE["Mul"], strict=operator != "**")
-        return f"{left}{operator}{inner.parenthesize(second, PRECEDENCE['Mul'])}"
+        left, right = expression.args
+        first = inner.parenthesize(left, PRECEDENCE[level], strict=True)
+        return f"{first}{operator}{inner.parenthesize(right, PRECEDENCE[level])}"
 
     return printed
 
@@ -111,11 +113,11 @@ _PYTHON: Mapping[str, Callable[[Any, Any], str]] = {
     "PythonMod": _infix(" % "),
     "FloatTrueDiv": _infix("/"),
     "IntTrueDiv": _infix("/"),
-    "FloatAdd": _infix(" + "),
-    "FloatSub": _infix(" - "),
+    "FloatAdd": _infix(" + ", "Add"),
+    "FloatSub": _infix(" - ", "Add"),
     "FloatMul": _infix("*"),
-    "FloatPow": _infix("**"),
-    "PowByNatural": _infix("**"),
+    "FloatPow": _infix("**", "Func"),
+    "PowByNatural": _infix("**", "Func"),
     "FloatNeg": lambda printer, expression: f"-{printer.parenthesize(expression.args[0], PRECEDENCE['Mul'])}",
     "Identity": _first,
     "Max": _call("max"),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import sympy
 
 from fxcost.expr.domain import Domain
-from fxcost.expr.functions import sympy_number
+from fxcost.expr.functions import Number
 from fxcost.expr.grid import Grids
 from fxcost.expr.kinds import compares_integers
 from fxcost.expr.printing import python
 from fxcost.expr.remainders import vanishing_remainder
-from fxcost.expr.vectorised import Array
+
+LISTED = 4
+"""A condition that allows, or excludes, so few values of a hyperparameter is read as a list of them."""
 
 
 def readable(condition: sympy.Basic, domain: Domain | None = None) -> str:
@@ -35,7 +36,7 @@ def readable(condition: sympy.Basic, domain: Domain | None = None) -> str:
     """
     simple = condition.replace(_is_comparison, simplified)
     found = _as_range(simple, domain) if domain is not None else None
-    return python(simple if found is None else found)
+    return found or python(simple)
 
 
 def _is_comparison(expression: sympy.Basic) -> bool:
@@ -56,34 +57,29 @@ def simplified(relation: sympy.Basic) -> sympy.Basic:
     return _turned(relation.func(left, right, evaluate=False))
 
 
-def _as_range(condition: sympy.Basic, domain: Domain) -> sympy.Basic | None:
-    """Return a condition on one hyperparameter as one comparison with it, None where that cannot be."""
+def _as_range(condition: sympy.Basic, domain: Domain) -> str | None:
+    """Return a condition on one hyperparameter by the values it allows, None where that is no shorter."""
     if len(condition.free_symbols) != 1 or any(argument.is_Symbol for argument in condition.args):
         return None
-    (symbol,) = condition.free_symbols
-    grid = Grids(domain).grid([symbol.name])
+    (name,) = (symbol.name for symbol in condition.free_symbols)
+    grid = Grids(domain).grid([name])
     truth = grid.evaluate(condition) if grid is not None else None
-    if grid is None or truth is None or domain.axes[symbol.name].options is not None:
+    if grid is None or truth is None or domain.axes[name].options is not None:
         return None
-    shape = _shape(truth)
-    if shape is None:
+    true, false = grid.axes[0][truth].tolist(), grid.axes[0][~truth].tolist()
+    if not true or not false:
         return None
-    relation, position = shape
-    return relation(symbol, sympy_number(grid.axes[0][position].item()), evaluate=False)
-
-
-def _shape(truth: Array) -> tuple[type[sympy.Basic], int] | None:
-    """Return how positions compare with which one exactly where a table is true."""
-    true, false = np.flatnonzero(truth), np.flatnonzero(~truth)
-    if not len(true) or not len(false):
-        return None
-    if len(true) == 1:
-        return sympy.Eq, int(true[0])
-    if len(false) == 1 and 0 < false[0] < len(truth) - 1:
-        return sympy.Ne, int(false[0])
     if true[-1] < false[0]:
-        return sympy.Le, int(true[-1])
-    return (sympy.Ge, int(true[0])) if false[-1] < true[0] else None
+        return f"{name} <= {true[-1]}" if len(true) > 1 else f"{name} == {true[0]}"
+    if false[-1] < true[0]:
+        return f"{name} >= {true[0]}" if len(true) > 1 else f"{name} == {true[0]}"
+    if min(len(true), len(false)) > LISTED:
+        return None
+    return _listed(name, "==", "in", true) if len(true) <= LISTED else _listed(name, "!=", "not in", false)
+
+
+def _listed(name: str, one: str, several: str, values: list[Number]) -> str:
+    return f"{name} {one} {values[0]}" if len(values) == 1 else f"{name} {several} {tuple(values)}"
 
 
 def _sides(difference: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:

@@ -203,3 +203,35 @@ def test_divisibility_comes_from_conditions_also_where_nothing_can_be_tabulated(
     for divides in (sympy.Eq(PythonMod(width, heads), 0), sympy.Eq(width, heads * FloorDiv(width, heads))):
         assert str(Normaliser(domain, [divides]).polynomial(size)) == "batch*width"
     assert str(Normaliser(domain).polynomial(size)) != "batch*width"
+
+
+def test_sizes_that_follow_a_choice_of_floats_are_multiples_of_one_atom() -> None:
+    domain = Domain(Space(multiplier=Choice(0.25, 0.5, 0.75, 1.0), batch=Int(1, 8)))
+    multiplier, batch = domain.symbols.values()
+
+    def channels(base: int) -> sympy.Expr:
+        return 8 * FloorDiv(TruncToInt(FloatMul(multiplier, ToFloat(sympy.Integer(base)))) + 4, 8)
+
+    normaliser = Normaliser(domain)
+    sizes = [normaliser.polynomial(channels(base) * batch) for base in (64, 32, 320)]
+    assert len({atom for size in sizes for atom in size.atoms if atom.name is None}) == 1
+    for base, size in zip((64, 32, 320), sizes, strict=True):
+        for ratio in (0.25, 0.5, 0.75, 1.0):
+            expected = 3 * (8 * ((int(base * ratio) + 4) // 8))
+            assert size.evaluate({"multiplier": ratio, "batch": 3}) == expected
+
+
+def test_a_fraction_of_an_atom_made_before_is_reduced_to_it() -> None:
+    domain = Domain(Space(res=Choice(7, 16, 60), batch=Int(1, 8)))
+    res, batch = domain.symbols.values()
+    normaliser = Normaliser(domain)
+    table = {7: 2, 16: 4, 60: 10}
+    half = {7: 1, 16: 2, 60: 5}
+
+    def looked_up(values: dict[int, int]) -> sympy.Expr:
+        cases = [(sympy.Integer(value), sympy.Eq(res, key)) for key, value in values.items()]
+        return sympy.Piecewise(*cases[:-1], (cases[-1][0], True))
+
+    coarse = normaliser.polynomial(batch * looked_up(table))
+    fine = normaliser.polynomial(2 * batch * looked_up(half))
+    assert coarse == fine
