@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 import sympy
 
+from fxcost.expr.division import floor_division
 from fxcost.expr.functions import sympy_number
 from fxcost.expr.grid import Grid, Grids, Table
 from fxcost.expr.polynomial import Atom, Polynomial, Quotient
