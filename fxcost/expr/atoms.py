@@ -11,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 import sympy
 
-from fxcost.expr.division import floor_division
+from fxcost.expr.division import exact_quotient, floor_division
 from fxcost.expr.functions import sympy_number
 from fxcost.expr.grid import Grid, Grids, Table
 from fxcost.expr.polynomial import Atom, Polynomial, Quotient
@@ -222,13 +222,9 @@ class Atoms:
         points = table.grid.points
         for divisor, dividend in itertools.permutations(points, 2):
             ratio = constant_ratio(table.valid, points[divisor], points[dividend])
-            factor = self.variable(divisor)
-            if ratio is None or len(factor.terms) != 1:
-                continue
-            ((monomial, coefficient),) = factor.terms.items()
-            return Quotient(
-                ratio.denominator * coefficient, monomial, self.variable(dividend) * ratio.numerator
-            )
+            if ratio is not None:
+                multiple = self.variable(divisor) * ratio.denominator
+                return exact_quotient(self.variable(dividend) * ratio.numerator, multiple)
         return None
 
 
