@@ -19,6 +19,8 @@ from fxcost.expr.grid import Table
 class Atom:
     """A hyperparameter, or a subexpression that is no polynomial of others.
 
+    Atoms are equal where they compute the same; what is known of their values is their normaliser's.
+
     Attributes:
         expression: What it computes.
         key: Sorts atoms; different for different expressions.
@@ -55,9 +57,7 @@ class Atom:
         return frozenset(symbol.name for symbol in self.expression.free_symbols)
 
     def __eq__(self, other: object) -> bool:
-        if self is other or not isinstance(other, Atom):
-            return self is other
-        return self.expression == other.expression and self.table is other.table
+        return self is other or (isinstance(other, Atom) and self.expression == other.expression)
 
     def __hash__(self) -> int:
         return self._hash
