@@ -111,8 +111,7 @@ def _names_taken(function: Callable[..., Any], space: Space, who: str) -> tuple[
     """Return the hyperparameters a callable takes, in its order."""
     parameters = inspect.signature(function).parameters.values()
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
-        named = {p.name for p in parameters}
-        return tuple(n for n in named | set(space.names) if n in space.names)
+        return space.names
     for parameter in parameters:
         if parameter.name not in space.names and parameter.default is inspect.Parameter.empty:
             raise DeclarationError(

@@ -135,8 +135,12 @@ def test_limits_hold_for_all_settings_or_fail_with_one(plugin: pytest.Pytester, 
     assert not any("does not hold" in line for line in said["test_that_holds_and_fails_itself"])
 
 
-def test_what_pytest_shortens_is_shown_below(plugin: pytest.Pytester, cost: fc.Cost) -> None:
-    folder = plugin.mkpydir("a_folder_with_a_name_that_is_long_enough_for_lines_to_be_shortened")
+def test_what_pytest_shortens_is_shown_below(
+    plugin: pytest.Pytester, cost: fc.Cost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("CI", "BUILD_NUMBER"):  # where one is set, pytest shortens nothing
+        monkeypatch.delenv(variable, raising=False)
+    folder = plugin.mkpydir("a_folder_with_a_name_that_is_long_enough_for_lines_to_be_shortened" + "_by_far" * 9)
     (folder / "test_long.py").write_text(
         NET + "def test_assertion():\n    assert fc.cost(net).peak_memory <= '1 KiB'\n"
     )

@@ -205,17 +205,17 @@ def test_a_branch_on_data_is_an_error_with_its_line():
 
 
 def test_an_operator_without_a_formula_is_an_error_that_names_it_and_the_line():
-    @torch.library.custom_op("fxcost_tests::twice", mutates_args=())
-    def twice(values: torch.Tensor) -> torch.Tensor:
+    @torch.library.custom_op("fxcost_tests::doubled", mutates_args=())
+    def doubled(values: torch.Tensor) -> torch.Tensor:
         return values * 2
 
-    @twice.register_fake
+    @doubled.register_fake
     def _(values: torch.Tensor) -> torch.Tensor:
         return torch.empty_like(values)
 
     class Twice(nn.Linear):
         def forward(self, inputs):
-            return twice(super().forward(inputs))
+            return doubled(super().forward(inputs))
 
     @fc.model(width=fc.Int(1, 8), batch=fc.Int(2, 4), example=rows)
     def custom(width):
@@ -223,5 +223,5 @@ def test_an_operator_without_a_formula_is_an_error_that_names_it_and_the_line():
 
     cost = fc.cost(custom)
     assert cost.peak_memory(width=4, batch=2) == 4 * (4 * 4 + 4) + 3 * 4 * 2 * 4
-    with pytest.raises(UnknownOperatorError, match=r"test_quantity\.py:\d+: .*fxcost_tests::twice"):
+    with pytest.raises(UnknownOperatorError, match=r"test_quantity\.py:\d+: .*fxcost_tests::doubled"):
         cost.flops(width=4, batch=2)
