@@ -140,7 +140,9 @@ def test_what_pytest_shortens_is_shown_below(
 ) -> None:
     for variable in ("CI", "BUILD_NUMBER"):  # where one is set, pytest shortens nothing
         monkeypatch.delenv(variable, raising=False)
-    folder = plugin.mkpydir("a_folder_with_a_name_that_is_long_enough_for_lines_to_be_shortened" + "_by_far" * 9)
+    folder = plugin.mkpydir(
+        "a_folder_with_a_name_that_is_long_enough_for_lines_to_be_shortened" + "_by_far" * 9
+    )
     (folder / "test_long.py").write_text(
         NET + "def test_assertion():\n    assert fc.cost(net).peak_memory <= '1 KiB'\n"
     )
