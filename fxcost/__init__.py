@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from fxcost.compilation import Cost as Cost
     from fxcost.compilation import cost as cost
     from fxcost.factory import model as model
+    from fxcost.solve import Found as Found
+    from fxcost.solve import Infeasible as Infeasible
     from fxcost.solve import Limit as Limit
+    from fxcost.solve import Optimum as Optimum
     from fxcost.solve import Proved as Proved
     from fxcost.solve import Refuted as Refuted
     from fxcost.solve import Unknown as Unknown
@@ -32,8 +35,19 @@ _HOMES = {
     "fxcost.space": ("Int", "Float", "Choice", "Bool", "Space", "Config"),
     "fxcost.factory": ("model",),
     "fxcost.compilation": ("Cost", "cost"),
-    "fxcost.solve": ("Limit", "Proved", "Refuted", "Unknown", "find", "maximize", "minimize", "prove"),
-    "fxcost.trace": ("Training",),
+    "fxcost.solve": (
+        "Found",
+        "Infeasible",
+        "Limit",
+        "Optimum",
+        "Proved",
+        "Refuted",
+        "Unknown",
+        "find",
+        "maximize",
+        "minimize",
+        "prove",
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _PACKAGES = ("errors", "units", "devices", "ops")
