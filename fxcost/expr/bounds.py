@@ -80,7 +80,13 @@ def scaled(bounds: Interval, factor: int) -> Interval:
 
 
 def monomial_interval(monomial: Monomial) -> Interval:
-    """Return the bounds of a product of atoms' powers."""
+    """Return the bounds of a product of atoms' powers.
+
+    >>> import sympy
+    >>> x = Atom.variable(sympy.Symbol("x"), 2, 10)
+    >>> monomial_interval(((x, 2),))
+    (4, 100)
+    """
     low: int | None = 1
     high: int | None = 1
     for atom, exponent in monomial:
@@ -89,7 +95,12 @@ def monomial_interval(monomial: Monomial) -> Interval:
 
 
 def atom_interval(atom: Atom) -> Interval:
-    """Return an atom's bounds as integers: none where it is no integer."""
+    """Return an atom's bounds as integers: none where it is no integer.
+
+    >>> import sympy
+    >>> atom_interval(Atom.variable(sympy.Symbol("x"), 2))
+    (2, None)
+    """
     return (
         atom.low if isinstance(atom.low, int) else None,
         atom.high if isinstance(atom.high, int) else None,

@@ -43,7 +43,17 @@ def divide(dividend: Polynomial, divisor: Polynomial) -> Division:
 
 
 def small_quotient(rest: Polynomial, divisor: Polynomial, prover: Prover) -> int | None:
-    """Return `rest // divisor` where it is proved to be 0 or -1, the divisor being positive."""
+    """Return `rest // divisor` where it is proved to be 0 or -1, the divisor being positive.
+
+    >>> from fxcost.expr.domain import Domain
+    >>> from fxcost.expr.normal import Normaliser
+    >>> from fxcost.space import Int, Space
+    >>> domain = Domain(Space(x=Int(1, 9)))
+    >>> normaliser = Normaliser(domain)
+    >>> x = normaliser.polynomial(domain.symbols["x"])
+    >>> small_quotient(x - 1, x, normaliser.prover), small_quotient(-x, x, normaliser.prover)
+    (0, -1)
+    """
     if prover.nonnegative(rest):
         return 0 if prover.positive(divisor - rest) else None
     return -1 if prover.positive(-rest) and prover.nonnegative(divisor + rest) else None
@@ -64,7 +74,13 @@ def floor_division(base: sympy.Expr, divisor: sympy.Expr) -> sympy.Expr:
 
 
 def exact_quotient(dividend: Polynomial, divisor: Polynomial) -> Quotient | None:
-    """Return what says that an atom times the divisor is the dividend; None unless that is one term."""
+    """Return what says that an atom times the divisor is the dividend; None unless that is one term.
+
+    >>> from fxcost.expr.polynomial import Atom
+    >>> x = Polynomial.of_atom(Atom.variable(sympy.Symbol("x")))
+    >>> exact_quotient(x, 4 * x).coefficient, exact_quotient(x, x + 1)
+    (4, None)
+    """
     if len(divisor.terms) != 1:
         return None
     ((monomial, coefficient),) = divisor.terms.items()

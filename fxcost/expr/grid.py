@@ -107,7 +107,14 @@ class Table:
 
 
 class Grids:
-    """The grids of a domain restricted to where conditions hold, made when asked for."""
+    """The grids of a domain restricted to where conditions hold, made when asked for.
+
+    >>> from fxcost.space import Int, Space
+    >>> domain = Domain(Space(width=Int(1, 4), heads=Int(1, 2)))
+    >>> width, heads = domain.symbols.values()
+    >>> Grids(domain, [width > heads]).table(width * heads).valid
+    array([2, 3, 4, 6, 8])
+    """
 
     def __init__(self, domain: Domain, conditions: Iterable[sympy.Basic] = ()) -> None:
         self.domain = domain

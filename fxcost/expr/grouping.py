@@ -24,6 +24,13 @@ def simplified_fractions(
     Args:
         polynomial: `7*x**2 + 10*x*(x//16)`, say, x being a multiple of 16.
         whole: Returns the quotient of two expressions that is an integer at every point, `122*x**2 / 16`.
+
+    >>> from fxcost.expr.polynomial import Quotient
+    >>> x = Atom.variable(sympy.Symbol("x"))
+    >>> part = Atom(sympy.Symbol("part"), (1, "part"), quotient=Quotient(16, (), Polynomial.of_atom(x)))
+    >>> size = 7 * Polynomial.of_atom(x) ** 2 + 10 * Polynomial.of_atom(x) * Polynomial.of_atom(part)
+    >>> simplified_fractions(size, lambda over, under: over / under)
+    [(((Atom(61*x**2/8), 1),), 1)]
     """
     fractions: dict[Key, Fraction] = {}
     plain: dict[Monomial, int] = {}

@@ -32,6 +32,11 @@ class Plan:
         atoms: Column 1 + i holds atom i.
         products: The two columns whose product each further column holds.
         coefficients: For each row and column, exact.
+
+    >>> import sympy
+    >>> x = Polynomial.of_atom(Atom.variable(sympy.Symbol("x")))
+    >>> Plan.of([x**3 + 2 * x])
+    Plan(atoms=(Atom(x),), products=((1, 1), (2, 1)), coefficients=((0, 2, 0, 1),))
     """
 
     atoms: tuple[Atom, ...]
@@ -78,6 +83,12 @@ def largest_row(rows: Sequence[Polynomial], plan: Plan, values: Mapping[str, npt
 
     Raises:
         ExpressionError: A hyperparameter is missing, or a value is outside its domain.
+
+    >>> import sympy
+    >>> x = Polynomial.of_atom(Atom.variable(sympy.Symbol("x")))
+    >>> rows = [x**2, 8 * x]
+    >>> largest_row(rows, Plan.of(rows), {"x": [2, 9]})
+    array([16, 81])
     """
     arrays = {name: plain(np.asarray(value)) for name, value in values.items()}
     missing = {name for row in rows for name in row.names} - arrays.keys()

@@ -61,7 +61,11 @@ class Truth:
 
 
 def condition_of(value: object) -> sympy.Basic:
-    """Return a truth value, symbolic or plain, as a SymPy condition."""
+    """Return a truth value, symbolic or plain, as a SymPy condition.
+
+    >>> condition_of(True)
+    True
+    """
     if isinstance(value, Truth):
         return value.condition
     if isinstance(value, bool):

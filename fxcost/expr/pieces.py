@@ -62,7 +62,11 @@ def balanced(index: Term, starts: Sequence[int], terms: Sequence[Term]) -> Term:
 
 
 def line_term(index: Term, positions: Sequence[int], values: Sequence[int | Fraction]) -> tuple[Term, int]:
-    """Return the term of a univariate table and its number of pieces."""
+    """Return the term of a univariate table and its number of pieces.
+
+    >>> line_term(z3.Int("i"), range(4), [0, 2, 4, 9])
+    (If(i < 3, 2*i, 9), 2)
+    """
     pieces = affine_pieces(positions, values)
     lines = [affine(index, piece.slope, piece.offset) for piece in pieces]
     if any(line.is_real() for line in lines):
@@ -87,6 +91,11 @@ def table_term(table: Table, indices: Mapping[str, Term], limit: int) -> Term | 
     """Return a table of one or two hyperparameters as a term in their positions; None past so many pieces.
 
     Where a combination is not valid the term may have any value.
+
+    >>> from fxcost.expr.grid import Grid
+    >>> grid = Grid(("x",), (np.array([1, 2, 4]),), np.array([True, True, True]))
+    >>> table_term(Table(grid, np.array([5, 7, 9])), {"x": z3.Int("i")}, limit=9)
+    2*i + 5
     """
     grid = table.grid
     if not 1 <= len(grid.names) <= 2:

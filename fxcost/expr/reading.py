@@ -44,7 +44,12 @@ def _is_comparison(expression: sympy.Basic) -> bool:
 
 
 def simplified(relation: sympy.Basic) -> sympy.Basic:
-    """Return a comparison of integers without what both sides share, constants on the right."""
+    """Return a comparison of integers without what both sides share, constants on the right.
+
+    >>> x = sympy.Symbol("x", integer=True, positive=True)
+    >>> simplified(sympy.Lt(2 * x, 4 * x**2, evaluate=False))
+    2*x > 1
+    """
     if not compares_integers(relation):
         return relation
     difference = sympy.expand(relation.lhs - relation.rhs)

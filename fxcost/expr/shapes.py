@@ -65,7 +65,13 @@ def constant_ratio(quotient: Array, divisor: Array, dividend: Array) -> Fraction
 
 
 def is_separable(table: Table) -> bool:
-    """Say whether a table of two hyperparameters, all combinations being valid, is a sum `f(x) + g(y)`."""
+    """Say whether a table of two hyperparameters, all combinations being valid, is a sum `f(x) + g(y)`.
+
+    >>> from fxcost.expr.grid import Grid
+    >>> grid = Grid(("x", "y"), (np.arange(3), np.arange(2)), np.ones((3, 2), dtype=bool))
+    >>> is_separable(Table(grid, np.array([0, 5, 1, 6, 9, 14]))), is_separable(Table(grid, np.arange(6) ** 2))
+    (True, False)
+    """
     if not table.grid.valid.all() or 2 * max(abs(table.low), abs(table.high)) >= INT64:
         return False
     full = table.full
@@ -73,7 +79,13 @@ def is_separable(table: Table) -> bool:
 
 
 def constant_slices(table: Table, axis: int) -> dict[int, int] | None:
-    """Return the one value of each slice that has valid points, by position; None where one has several."""
+    """Return the one value of each slice that has valid points, by position; None where one has several.
+
+    >>> from fxcost.expr.grid import Grid
+    >>> grid = Grid(("x", "y"), (np.arange(3), np.arange(2)), np.array([[1, 1], [1, 0], [0, 0]], dtype=bool))
+    >>> constant_slices(Table(grid, np.array([4, 4, 5])), axis=0)
+    {0: 4, 1: 5}
+    """
     positions = np.nonzero(table.grid.valid)[axis]
     order = np.argsort(positions, kind="stable")
     index, starts = np.unique(positions[order], return_index=True)

@@ -58,12 +58,20 @@ def constant(value: Number | Fraction | bool) -> Term:
 
 
 def real(term: Term) -> Term:
-    """Return a term as a Real."""
+    """Return a term as a Real.
+
+    >>> real(z3.Int("x"))
+    ToReal(x)
+    """
     return z3.ToReal(term) if term.is_int() else term
 
 
 def same_sort(*terms: Term) -> list[Term]:
-    """Return terms as Ints where all are, else as Reals."""
+    """Return terms as Ints where all are, else as Reals.
+
+    >>> same_sort(z3.Int("x"), z3.Real("y"))
+    [ToReal(x), y]
+    """
     if any(z3.is_bool(term) for term in terms) or all(term.is_int() for term in terms):
         return list(terms)
     return [real(term) for term in terms]
@@ -78,36 +86,60 @@ def _floats(context: Context, *terms: Term) -> list[Term]:
 
 
 def add(context: Context, *terms: Term) -> Term:
-    """Sum; of floats, rounded."""
+    """Sum; of floats, rounded.
+
+    >>> add(None, z3.Int("x"), z3.Int("y"))
+    x + y
+    """
     if not _is_float(*terms):
         return z3.Sum(*terms)
     return _rounded(context, z3.Sum(*_floats(context, *terms)), len(terms) - 1)
 
 
 def mul(context: Context, *factors: Term) -> Term:
-    """Product; of floats, rounded."""
+    """Product; of floats, rounded.
+
+    >>> mul(None, z3.Int("x"), z3.Int("y"))
+    x*y
+    """
     if not _is_float(*factors):
         return z3.Product(*factors)
     return _rounded(context, z3.Product(*_floats(context, *factors)), len(factors) - 1)
 
 
 def sub(context: Context, left: Term, right: Term) -> Term:
-    """Difference; of floats, rounded."""
+    """Difference; of floats, rounded.
+
+    >>> sub(None, z3.Int("x"), z3.Int("y"))
+    x + -y
+    """
     return add(context, left, -right)
 
 
 def negative(_: Context, term: Term) -> Term:
-    """Negation, exact."""
+    """Negation, exact.
+
+    >>> negative(None, z3.Int("x"))
+    -x
+    """
     return -term
 
 
 def absolute(_: Context, term: Term) -> Term:
-    """Absolute value, exact."""
+    """Absolute value, exact.
+
+    >>> absolute(None, z3.Int("x"))
+    If(x >= 0, x, -x)
+    """
     return z3.If(term >= 0, term, -term)
 
 
 def power(context: Context, base: Term, exponent: Term) -> Term:
-    """A power with a small constant exponent, as a product; any number otherwise."""
+    """A power with a small constant exponent, as a product; any number otherwise.
+
+    >>> power(None, z3.Int("x"), z3.IntVal(2))
+    x*x
+    """
     if not z3.is_int_value(exponent) or not 0 <= exponent.as_long() <= 16:
         context.approximate()
         return context.integer_variable() if base.is_int() and exponent.is_int() else context.real_variable()
@@ -121,17 +153,29 @@ def power(context: Context, base: Term, exponent: Term) -> Term:
 
 
 def floor_div(context: Context, base: Term, divisor: Term) -> Term:
-    """Python's `//` of integers."""
+    """Python's `//` of integers.
+
+    >>> z3.simplify(floor_div(None, z3.IntVal(-7), z3.IntVal(2)))
+    -4
+    """
     return _quotient(context, base, divisor)[0]
 
 
 def mod(context: Context, base: Term, divisor: Term) -> Term:
-    """Python's `%` of integers."""
+    """Python's `%` of integers.
+
+    >>> z3.simplify(mod(None, z3.IntVal(-7), z3.IntVal(2)))
+    1
+    """
     return _quotient(context, base, divisor)[1]
 
 
 def modular_indexing(context: Context, base: Term, divisor: Term, modulus: Term) -> Term:
-    """Return `base // divisor % modulus`."""
+    """Return `base // divisor % modulus`.
+
+    >>> z3.simplify(modular_indexing(None, z3.IntVal(17), z3.IntVal(4), z3.IntVal(3)))
+    1
+    """
     return mod(context, floor_div(context, base, divisor), modulus)
 
 
@@ -168,7 +212,11 @@ def _true_quotient(context: Context, base: Term, divisor: Term) -> Term:
 
 
 def to_float(context: Context, term: Term) -> Term:
-    """An integer as a float: itself up to 2^53, rounded above."""
+    """An integer as a float: itself up to 2^53, rounded above.
+
+    >>> to_float(None, z3.IntVal(3))
+    ToReal(3)
+    """
     if term.is_real():
         return term
     if z3.is_int_value(term) and abs(term.as_long()) <= 2**53:
@@ -213,27 +261,47 @@ def _near(result: Term, value: Term, operations: int) -> Term:
 
 
 def floor(_: Context, term: Term) -> Term:
-    """The largest integer not above."""
+    """The largest integer not above.
+
+    >>> floor(None, z3.Real("x"))
+    ToInt(x)
+    """
     return z3.ToInt(term) if term.is_real() else term
 
 
 def ceiling(_: Context, term: Term) -> Term:
-    """The smallest integer not below."""
+    """The smallest integer not below.
+
+    >>> z3.simplify(ceiling(None, z3.RealVal("2.5")))
+    3
+    """
     return -z3.ToInt(-term) if term.is_real() else term
 
 
 def truncate(_: Context, term: Term) -> Term:
-    """The integer towards 0."""
+    """The integer towards 0.
+
+    >>> z3.simplify(truncate(None, z3.RealVal("-2.5")))
+    -2
+    """
     return z3.If(term >= 0, z3.ToInt(term), -z3.ToInt(-term)) if term.is_real() else term
 
 
 def truncate_to_float(context: Context, term: Term) -> Term:
-    """The integer towards 0, as a float: a float's integer part is a float."""
+    """The integer towards 0, as a float: a float's integer part is a float.
+
+    >>> z3.simplify(truncate_to_float(None, z3.RealVal("-2.5")))
+    -2
+    """
     return real(truncate(context, term))
 
 
 def round_half_even(_: Context, term: Term) -> Term:
-    """The nearest integer, the even one of two."""
+    """The nearest integer, the even one of two.
+
+    >>> [z3.simplify(round_half_even(None, z3.RealVal(text))) for text in ("0.5", "1.5", "2.6")]
+    [0, 2, 3]
+    """
     if term.is_int():
         return term
     below = z3.ToInt(term)
@@ -254,17 +322,29 @@ def round_decimal(context: Context, term: Term, digits: Term) -> Term:
 
 
 def maximum(_: Context, *terms: Term) -> Term:
-    """The largest, as nested If."""
+    """The largest, as nested If.
+
+    >>> maximum(None, z3.Int("x"), z3.Int("y"))
+    If(x >= y, x, y)
+    """
     return functools.reduce(lambda a, b: z3.If(a >= b, a, b), same_sort(*terms))
 
 
 def minimum(_: Context, *terms: Term) -> Term:
-    """The smallest, as nested If."""
+    """The smallest, as nested If.
+
+    >>> minimum(None, z3.Int("x"), z3.Int("y"))
+    If(x <= y, x, y)
+    """
     return functools.reduce(lambda a, b: z3.If(a <= b, a, b), same_sort(*terms))
 
 
 def identity(_: Context, term: Term) -> Term:
-    """The term itself."""
+    """The term itself.
+
+    >>> identity(None, z3.Int("x"))
+    x
+    """
     return term
 
 
@@ -284,5 +364,9 @@ greater_equal = _relation(lambda a, b: a >= b)
 
 
 def complement(_: Context, term: Term) -> Term:
-    """The condition's negation."""
+    """The condition's negation.
+
+    >>> complement(None, z3.Bool("x"))
+    Not(x)
+    """
     return z3.Not(term)

@@ -59,7 +59,11 @@ def narrow(array: Array) -> Array:
 
 
 def extremes(array: Array) -> tuple[int, int]:
-    """Return the smallest and largest element of an integer array as Python ints."""
+    """Return the smallest and largest element of an integer array as Python ints.
+
+    >>> extremes(np.array([3, -1, 2]))
+    (-1, 3)
+    """
     return int(array.min()), int(array.max())
 
 
@@ -85,7 +89,11 @@ def _exact_floats(*arrays: Array) -> tuple[Array, ...] | None:
 
 
 def add(*terms: Array) -> Array | Any:
-    """Sum of integers that cannot overflow, or of two floats."""
+    """Sum of integers that cannot overflow, or of two floats.
+
+    >>> add(np.array([1, 2]), np.array([3])), add(np.array([2**62]), np.array([2**62]))
+    (array([4, 5]), NotImplemented)
+    """
     if _integers(*terms):
         lows, highs = zip(*map(extremes, terms), strict=True)
         if sum(min(low, 0) for low in lows) >= -INT64 and sum(max(high, 0) for high in highs) < INT64:
@@ -96,7 +104,11 @@ def add(*terms: Array) -> Array | Any:
 
 
 def mul(*factors: Array) -> Array | Any:
-    """Multiply integers that cannot overflow, or two floats."""
+    """Multiply integers that cannot overflow, or two floats.
+
+    >>> mul(np.array([2, 3]), np.array([0.5])), mul(np.array([2**32]), np.array([2**32]))
+    (array([1. , 1.5]), NotImplemented)
+    """
     if _integers(*factors):
         bound = 1
         for factor in factors:
@@ -114,7 +126,11 @@ def _product(factors: tuple[Array, ...]) -> Array:
 
 
 def sub(left: Array, right: Array) -> Array | Any:
-    """Subtract integers that cannot overflow, or floats."""
+    """Subtract integers that cannot overflow, or floats.
+
+    >>> sub(np.array([1, 2]), np.array([3]))
+    array([-2, -1])
+    """
     if _integers(left, right):
         (a, b), (c, d) = extremes(left), extremes(right)
         return left - right if a - d >= -INT64 and b - c < INT64 else NotImplemented
@@ -123,19 +139,31 @@ def sub(left: Array, right: Array) -> Array | Any:
 
 
 def negative(array: Array) -> Array | Any:
-    """Negate integers above -2^63, or floats."""
+    """Negate integers above -2^63, or floats.
+
+    >>> negative(np.array([1, -2])), negative(np.array([-(2**63)]))
+    (array([-1,  2]), NotImplemented)
+    """
     safe = array.dtype == np.float64 or (_integers(array) and extremes(array)[0] > -INT64)
     return -array if safe else NotImplemented
 
 
 def absolute(array: Array) -> Array | Any:
-    """Absolute value of integers above -2^63, or floats."""
+    """Absolute value of integers above -2^63, or floats.
+
+    >>> absolute(np.array([1, -2]))
+    array([1, 2])
+    """
     safe = array.dtype == np.float64 or (_integers(array) and extremes(array)[0] > -INT64)
     return np.abs(array) if safe else NotImplemented
 
 
 def power(base: Array, exponent: Array) -> Array | Any:
-    """Raise integers to powers that cannot overflow."""
+    """Raise integers to powers that cannot overflow.
+
+    >>> power(np.array([2, 3]), np.array(2)), power(np.array([2]), np.array(63))
+    (array([4, 9]), NotImplemented)
+    """
     if not _integers(base, exponent) or extremes(exponent)[0] < 0:
         return NotImplemented
     largest = max(map(abs, extremes(base)))
@@ -145,12 +173,20 @@ def power(base: Array, exponent: Array) -> Array | Any:
 
 
 def floor_div(base: Array, divisor: Array) -> Array | Any:
-    """Python's `//` of integers."""
+    """Python's `//` of integers.
+
+    >>> floor_div(np.array([-7, 7]), np.array(2)), floor_div(np.array([1]), np.array(0))
+    (array([-4,  3]), NotImplemented)
+    """
     return base // divisor if _divisible(base, divisor) else NotImplemented
 
 
 def mod(base: Array, divisor: Array) -> Array | Any:
-    """Python's `%` of integers: the sign of the divisor."""
+    """Python's `%` of integers: the sign of the divisor.
+
+    >>> mod(np.array([-7, 7]), np.array(3))
+    array([2, 1])
+    """
     return base % divisor if _divisible(base, divisor) else NotImplemented
 
 
@@ -159,7 +195,11 @@ def _divisible(base: Array, divisor: Array) -> bool:
 
 
 def true_div(base: Array, divisor: Array) -> Array | Any:
-    """Python's `/`: one rounding, which float64 gives where it holds both integers."""
+    """Python's `/`: one rounding, which float64 gives where it holds both integers.
+
+    >>> true_div(np.array([1, 2]), np.array(4)), true_div(np.array([2**53 + 1]), np.array(2))
+    (array([0.25, 0.5 ]), NotImplemented)
+    """
     if not bool(np.all(divisor != 0)):
         return NotImplemented
     exact = _exact_floats(base, divisor, np.zeros(1))
@@ -167,7 +207,11 @@ def true_div(base: Array, divisor: Array) -> Array | Any:
 
 
 def float_div(base: Array, divisor: Array) -> Array | Any:
-    """Divide floats, integers being converted first."""
+    """Divide floats, integers being converted first.
+
+    >>> float_div(np.array([1.0]), np.array([4]))
+    array([0.25])
+    """
     if not bool(np.all(divisor != 0)):
         return NotImplemented
     floats = _floats(base, divisor, np.zeros(1))
@@ -175,12 +219,20 @@ def float_div(base: Array, divisor: Array) -> Array | Any:
 
 
 def to_float(array: Array) -> Array | Any:
-    """Convert integers to floats, rounding to even as Python does."""
+    """Convert integers to floats, rounding to even as Python does.
+
+    >>> to_float(np.array([2**53 + 1])) == 2.0**53
+    array([ True])
+    """
     return array.astype(np.float64) if array.dtype in (np.int64, np.float64) else NotImplemented
 
 
 def square_root(array: Array) -> Array | Any:
-    """IEEE square root of numbers that are not negative."""
+    """IEEE square root of numbers that are not negative.
+
+    >>> square_root(np.array([4, 9])), square_root(np.array([-1]))
+    (array([2., 3.]), NotImplemented)
+    """
     floats = _floats(array, np.zeros(1))
     return np.sqrt(floats[0]) if floats and bool(np.all(array >= 0)) else NotImplemented
 
@@ -202,7 +254,11 @@ round_half_even = _whole(np.rint)
 
 
 def truncate_to_float(array: Array) -> Array | Any:
-    """Cut off what follows the point, as a float."""
+    """Cut off what follows the point, as a float.
+
+    >>> truncate_to_float(np.array([-2.5, 2.5]))
+    array([-2.,  2.])
+    """
     safe = array.dtype == np.float64 and bool(np.all(np.isfinite(array)))
     return np.trunc(array) + 0.0 if safe else NotImplemented
 
@@ -243,7 +299,11 @@ minimum = _extremum(np.minimum)
 
 
 def complement(condition: Array) -> Array | Any:
-    """Return where the condition does not hold."""
+    """Return where the condition does not hold.
+
+    >>> complement(np.array([True, False]))
+    array([False,  True])
+    """
     return ~condition if condition.dtype == bool else NotImplemented
 
 
