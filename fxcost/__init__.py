@@ -48,6 +48,7 @@ _HOMES = {
         "minimize",
         "prove",
     ),
+    "fxcost.trace": ("Training",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _PACKAGES = ("errors", "units", "devices", "ops")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import settings
 
-settings.register_profile("fxcost", deadline=None, print_blob=True)
+settings.register_profile("fxcost", deadline=None, print_blob=True, derandomize="CI" in os.environ)
 settings.load_profile("fxcost")
 
 
