@@ -70,7 +70,9 @@ def _float(value: float) -> Program:
 
 def _if(condition: Program, chosen: Program, other: Program) -> Program:
     return Program(
-        sympy.Piecewise((chosen.expression, condition.expression), (other.expression, True)),
+        sympy.Piecewise(
+            (chosen.expression, condition.expression), (other.expression, sympy.true), evaluate=False
+        ),
         lambda point: chosen.run(point) if condition.run(point) else other.run(point),
     )
 
