@@ -19,9 +19,6 @@ import torch
 from fxcost.trace.arithmetic import MATHEMATICS
 from fxcost.trace.symbols import SYMBOLIC
 
-FLOATS = (builtins.float, torch.SymFloat)
-INTEGERS = (builtins.int, torch.SymInt)
-
 
 class _Twin(type):
     """Metaclass of a type's twin: `isinstance` accepts symbolic numbers, attributes are the type's."""
