@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
+
+import torch
 
 from fxcost.costs import DEFINITIONS, Region, Regions, hyperparameter
 from fxcost.errors import ConfigError, DeclarationError, UnknownDeviceError
 from fxcost.expr import conditions
 from fxcost.factory import ModelFactory
+from fxcost.graphs import factory_of
 from fxcost.quantity import Quantity
-from fxcost.space import Space
-from fxcost.trace import Subject, Training, generic_hint, trace
+from fxcost.space import AnyDomain, Space
+from fxcost.trace import LossFunction, Subject, Training, generic_hint, trace
 
 ATTEMPTS = 16
 
@@ -77,8 +82,9 @@ class Cost:
 
         What the space implies is left out.
         """
+        domain = self.regions.domain
         return [
-            f"{conditions.readable(question.condition)}  [{question.kind}, {question.source}]"
+            f"{conditions.readable(question.condition, domain)}  [{question.kind}, {question.source}]"
             for question in self.first.questions
         ]
 
@@ -91,17 +97,34 @@ class Cost:
         return f"<cost of {use} of {self.factory!r}>"
 
 
-def cost(factory: ModelFactory, *, training: Training | None = None, device: str = "cpu") -> Cost:
-    """Trace a decorated factory and return its costs in closed form.
+def cost(
+    factory: ModelFactory | torch.export.ExportedProgram | torch.fx.GraphModule,
+    example: Any = None,
+    *,
+    training: Training | None = None,
+    space: Space | Mapping[str, AnyDomain] | None = None,
+    loss: LossFunction | None = None,
+    device: str = "cpu",
+) -> Cost:
+    """Trace a decorated factory, or a graph from elsewhere, and return its costs in closed form.
+
+    An exported program's dynamic sizes become hyperparameters: named as its `torch.export.Dim`s are, else as
+    its symbols, with the program's bounds as domains. Real weights stay as they are.
 
     Args:
-        factory: Decorated with `@fc.model`.
+        factory: Decorated with `@fc.model`; or a `torch.export` program; or a `torch.fx` graph module.
+        example: Of a graph module: a callable from hyperparameters to its inputs, as in
+            `@fc.model(example=...)`, or inputs whose sizes are fixed.
         training: The recipe of a training step; the second of two identical steps is what is counted. None is
             `model.eval()(batch)` under `no_grad`.
+        space: Of a graph: the domains of `example`'s arguments; of a program: those of dynamic sizes that it
+            leaves unbounded, or narrower ones.
+        loss: Of a graph: from its output to a scalar tensor, as in `@fc.model(loss=...)`.
         device: Whose operator choices are traced; "cpu" is the one there is.
 
     Raises:
-        DeclarationError: `factory` is not decorated.
+        DeclarationError: `factory` is none of the three; its example, space or loss is missing, wrong, or
+            declared twice.
         FactoryError: The factory, its example or its model raised for every configuration tried.
         DataDependentError: The model asks for a tensor's data.
         UnknownDeviceError: `device` is not "cpu".
@@ -118,8 +141,10 @@ def cost(factory: ModelFactory, *, training: Training | None = None, device: str
         160
     """
     if not isinstance(factory, ModelFactory):
+        factory = factory_of(factory, example, space, loss)
+    elif (example, space, loss) != (None, None, None):
         raise DeclarationError(
-            f"fc.cost({factory!r}): not a decorated factory; write @fc.model(...) above its definition"
+            f"fc.cost({factory!r}): @fc.model has declared its example, space and loss; leave them out here"
         )
     if device != "cpu":
         raise UnknownDeviceError(
@@ -133,6 +158,8 @@ def cost(factory: ModelFactory, *, training: Training | None = None, device: str
         loss=factory.loss,
         training=training,
     )
-    regions = Regions(factory.space, lambda config: trace(subject, regions.domain, config))
+    regions = Regions(
+        factory.space, lambda config, counters: trace(subject, regions.domain, config, counters)
+    )
     regions.open(generic_hint(factory.space, ATTEMPTS))
     return Cost(factory, training, regions)

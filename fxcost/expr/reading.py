@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import sympy
 
@@ -12,17 +13,19 @@ from fxcost.expr.grid import Grids
 from fxcost.expr.kinds import compares_integers
 from fxcost.expr.printing import python
 from fxcost.expr.remainders import vanishing_remainder
+from fxcost.space.spelling import spelled
 
 LISTED = 4
 """A condition that allows, or excludes, so few values of a hyperparameter is read as a list of them."""
 
 
-def readable(condition: sympy.Basic, domain: Domain | None = None) -> str:
+def readable(condition: sympy.Basic, domain: Domain | Grids | None = None) -> str:
     """Return a condition in Python's syntax, simplified where that changes no truth value.
 
     Args:
         condition: What to read.
-        domain: Where it is given, a condition on one hyperparameter is read as a range of its values.
+        domain: Where it is given, a condition on one hyperparameter is read as a range of its values, and
+            options are read as they are written; of `Grids`, the valid values alone matter.
 
     >>> from torch.utils._sympy.functions import FloorDiv
     >>> heads, width = sympy.symbols("heads width", integer=True, positive=True)
@@ -30,13 +33,34 @@ def readable(condition: sympy.Basic, domain: Domain | None = None) -> str:
     'width % heads == 0'
     >>> readable(sympy.Lt(4 * width, 8 * heads * width - 4 * width))
     'heads > 1'
-    >>> from fxcost.space import Int, Space
-    >>> readable(sympy.Ne(FloorDiv(width - 1, 32), 0), Domain(Space(width=Int(1, 256))))
+    >>> from fxcost.space import Choice, Int, Space
+    >>> domain = Domain(Space(width=Int(1, 256), act=Choice("relu", "gelu", "glu")))
+    >>> readable(sympy.Ne(FloorDiv(width - 1, 32), 0), domain)
     'width >= 33'
+    >>> readable(sympy.Eq(domain.symbols["act"], 1) | sympy.Eq(width % heads, 0), domain)
+    "act == 'gelu' or width % heads == 0"
     """
     simple = condition.replace(_is_comparison, simplified)
-    found = _as_range(simple, domain) if domain is not None else None
-    return found or python(simple)
+    return _read(simple, Grids(domain) if isinstance(domain, Domain) else domain)
+
+
+def _read(condition: sympy.Basic, grids: Grids | None) -> str:
+    if grids is None:
+        return python(condition)
+    found = _as_values(condition, grids)
+    if found is not None or not isinstance(condition, sympy.And | sympy.Or):
+        return found or python(condition)
+    connective = " and " if isinstance(condition, sympy.And) else " or "
+    parts = sorted(condition.args, key=sympy.default_sort_key)
+    return connective.join(_parenthesised(part, _read(part, grids)) for part in parts)
+
+
+def _parenthesised(part: sympy.Basic, text: str) -> str:
+    return f"({text})" if isinstance(part, sympy.And | sympy.Or) and f" {_word(part)} " in text else text
+
+
+def _word(condition: sympy.Basic) -> str:
+    return "and" if isinstance(condition, sympy.And) else "or"
 
 
 def _is_comparison(expression: sympy.Basic) -> bool:
@@ -62,29 +86,51 @@ def simplified(relation: sympy.Basic) -> sympy.Basic:
     return _turned(relation.func(left, right, evaluate=False))
 
 
-def _as_range(condition: sympy.Basic, domain: Domain) -> str | None:
+def _as_values(condition: sympy.Basic, grids: Grids) -> str | None:
     """Return a condition on one hyperparameter by the values it allows, None where that is no shorter."""
-    if len(condition.free_symbols) != 1 or any(argument.is_Symbol for argument in condition.args):
+    if len(condition.free_symbols) != 1:
         return None
     (name,) = (symbol.name for symbol in condition.free_symbols)
-    grid = Grids(domain).grid([name])
+    axis = grids.domain.axes[name]
+    if axis.options is None and any(argument.is_Symbol for argument in condition.args):
+        return None
+    grid = grids.grid([name])
     truth = grid.evaluate(condition) if grid is not None else None
-    if grid is None or truth is None or domain.axes[name].options is not None:
+    if grid is None or truth is None:
         return None
-    true, false = grid.axes[0][truth].tolist(), grid.axes[0][~truth].tolist()
-    if not true or not false:
+    values = grid.points[name]
+    if truth.all() or not truth.any():
         return None
+    if axis.options is not None:
+        return _as_options(
+            name, *([axis.decode(code) for code in values[truth == kept].tolist()] for kept in (True, False))
+        )
+    return _as_range(name, values[truth].tolist(), values[~truth].tolist())
+
+
+def _as_range(name: str, true: list[Number], false: list[Number]) -> str | None:
     if true[-1] < false[0]:
         return f"{name} <= {true[-1]}" if len(true) > 1 else f"{name} == {true[0]}"
     if false[-1] < true[0]:
         return f"{name} >= {true[0]}" if len(true) > 1 else f"{name} == {true[0]}"
-    if min(len(true), len(false)) > LISTED:
-        return None
-    return _listed(name, "==", "in", true) if len(true) <= LISTED else _listed(name, "!=", "not in", false)
+    if min(len(true), len(false)) <= LISTED:
+        listed = len(true) <= LISTED
+        return _listed(name, "==", "in", true) if listed else _listed(name, "!=", "not in", false)
+    between = not any(true[0] < value < true[-1] for value in false)
+    return f"{true[0]} <= {name} <= {true[-1]}" if between else None
 
 
-def _listed(name: str, one: str, several: str, values: list[Number]) -> str:
-    return f"{name} {one} {values[0]}" if len(values) == 1 else f"{name} {several} {tuple(values)}"
+def _as_options(name: str, true: list[object], false: list[object]) -> str:
+    if isinstance(true[0], bool) and isinstance(false[0], bool):
+        return name if true[0] else f"not {name}"
+    if len(true) <= len(false):
+        return _listed(name, "==", "in", true)
+    return _listed(name, "!=", "not in", false)
+
+
+def _listed(name: str, one: str, several: str, values: Sequence[object]) -> str:
+    texts = [spelled(value) for value in values]
+    return f"{name} {one} {texts[0]}" if len(texts) == 1 else f"{name} {several} ({', '.join(texts)})"
 
 
 def _sides(difference: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:

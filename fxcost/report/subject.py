@@ -124,8 +124,9 @@ class Subject:
         return [(quantity.name, value, Text(f"the largest of {len(rows)}:")), *shown]
 
     def _conditions(self) -> list[tuple[str, str, str]]:
+        domain = self.cost.regions.domain
         return [
-            (conditions.readable(question.condition), str(question.kind), line_of(question.source))
+            (conditions.readable(question.condition, domain), str(question.kind), line_of(question.source))
             for question in self.region.questions
         ]
 

@@ -18,6 +18,7 @@ from fxcost.expr import Domain, FloatMul, Normaliser, evaluate
 from fxcost.expr.conditions import discharge, of_callable, readable
 from fxcost.expr.conditions import evaluate as truth
 from fxcost.expr.decide import Decider
+from fxcost.expr.grid import Grids
 from fxcost.space import Bool, Choice, Int, Space
 from tests.expr.programs import CONDITIONS, DOMAIN, Program, points
 
@@ -140,6 +141,40 @@ def test_conditions_read_as_python(condition: sympy.Basic, text: str) -> None:
 )
 def test_a_condition_on_one_hyperparameter_reads_as_a_range_of_it(condition: sympy.Basic, text: str) -> None:
     assert readable(condition, GPT) == text
+
+
+BLOCKS = Domain(
+    Space(act=Choice("relu", "gelu", "glu"), norm=Choice(dict, None), gated=Bool(), heads=Choice(4, 8, 16))
+)
+ACT, NORM, GATED, HEADS = BLOCKS.symbols.values()
+
+
+@pytest.mark.parametrize(
+    ("condition", "text"),
+    [
+        (sympy.Eq(ACT, 1), "act == 'gelu'"),
+        (sympy.Ne(ACT, 2), "act != 'glu'"),
+        (sympy.Or(sympy.Eq(ACT, 1), sympy.Eq(ACT, 2)), "act != 'relu'"),
+        (sympy.Eq(NORM, 0), "norm == dict"),
+        (sympy.Ne(NORM, 0), "norm == None"),
+        (sympy.Eq(GATED, 1), "gated"),
+        (sympy.Eq(GATED, 0), "not gated"),
+        (sympy.Eq(HEADS, 8), "heads == 8"),
+        (sympy.And(sympy.Eq(ACT, 1), HEADS > 4), "act == 'gelu' and heads > 4"),
+        (
+            sympy.Or(sympy.And(sympy.Eq(ACT, 1), HEADS > 4), sympy.Eq(GATED, 1)),
+            "(act == 'gelu' and heads > 4) or gated",
+        ),
+    ],
+)
+def test_a_condition_on_options_reads_as_they_are_written(condition: sympy.Basic, text: str) -> None:
+    assert readable(condition, BLOCKS) == text
+
+
+def test_a_condition_reads_as_a_range_of_the_values_that_are_left() -> None:
+    left = Grids(GPT, [W <= 300])
+    assert readable(sympy.And(W >= 100, W <= 200), left) == "100 <= width <= 200"
+    assert readable(sympy.And(W >= 100, W <= 600), left) == "width >= 100"
 
 
 @settings(max_examples=60)
