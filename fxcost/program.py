@@ -40,12 +40,16 @@ class Role(enum.StrEnum):
 
 
 class QuestionKind(enum.StrEnum):
-    """Who asked: the model's code, torch about layout, something that pinned a value, or known data."""
+    """Who asked: the model's code, torch about layout, something that pinned a value, or known data.
+
+    `REPEATS` was not asked: from there on, a segment of the program is repeated.
+    """
 
     MODEL = "model condition"
     LAYOUT = "layout assumption"
     SPECIALISATION = "specialisation"
     DATA = "data assumption"
+    REPEATS = "repeats begin"
 
 
 @dataclass(frozen=True, slots=True)

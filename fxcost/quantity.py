@@ -13,14 +13,12 @@ from fxcost import units
 from fxcost.costs import (
     Contribution,
     Definition,
+    Form,
     Region,
     Regions,
-    Sizes,
     alive_at_peak,
-    alive_rows,
     grouped,
     largest,
-    total,
 )
 from fxcost.errors import ConfigError, InvalidConfigError
 from fxcost.expr import Expression, Polynomial, evaluate_arrays
@@ -58,13 +56,13 @@ class Quantity:
         """Return the closed form within a region that the factory does not refuse."""
         known = self._expressions.get(id(region))
         if known is None:
-            known = self._expressions[id(region)] = self._built(_sizes(region))
+            known = self._expressions[id(region)] = self._built(_form(region))
         return known
 
-    def _built(self, sizes: Sizes) -> Expression:
+    def _built(self, form: Form) -> Expression:
         if self.definition.contributions is None:
-            return Expression(prune(alive_rows(sizes), self.regions.domain).rows)
-        return Expression.of(total(self.definition.contributions(sizes)), self.name)
+            return Expression(prune(form.rows(), self.regions.domain).rows)
+        return Expression.of(form.total(self.definition.contributions), self.name)
 
     def __call__(self, **config: Any) -> int:
         """Return the exact value at a configuration.
@@ -133,23 +131,25 @@ class Quantity:
             summands = (Polynomial({monomial: factor}) for monomial, factor in binding.terms.items())
             parts = {str(summand): summand for summand in summands}
         else:
-            parts = grouped(self._contributions(region, values), key)
+            parts = grouped(self._contributions(config), key)
         return {name: part.evaluate(values) for name, part in parts.items()}
 
     def terms(self, count: int = 5, **config: Any) -> list[tuple[Contribution, int]]:
         """Return the places that add most at a configuration, largest first."""
-        region, values = self._located(config)
-        return largest(self._contributions(region, values), values, count)
+        _, values = self._located(config)
+        return largest(self._contributions(config), values, count)
 
     def binding(self, **config: Any) -> str:
         """Return which row of a maximum is the largest at a configuration; for the peak, a program point."""
         region, values = self._located(config)
         return self.expression(region).binding(values).label
 
-    def _contributions(self, region: Region, values: Mapping[str, Any]) -> list[Contribution]:
+    def _contributions(self, config: Mapping[str, Any]) -> list[Contribution]:
+        checked = self.regions.space.config(**config)
+        sizes = self.regions.sizes_at(checked)
         if self.definition.contributions is None:
-            return alive_at_peak(_sizes(region), values)
-        return self.definition.contributions(_sizes(region))
+            return alive_at_peak(sizes, self.regions.domain.encode(checked))
+        return self.definition.contributions(sizes)
 
     def sympy(self) -> sympy.Expr:
         """Return the closed form in the first region traced."""
@@ -177,10 +177,10 @@ class Quantity:
         return limits.more_than(self, bound)
 
 
-def _sizes(region: Region) -> Sizes:
-    if region.sizes is None:
+def _form(region: Region) -> Form:
+    if region.form is None:
         raise InvalidConfigError(f"the factory refuses these settings: {region.refusal}")
-    return region.sizes
+    return region.form
 
 
 def _chosen(

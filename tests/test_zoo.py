@@ -64,7 +64,7 @@ def test_z3_terms_agree_with_exact_evaluation_of_the_sympy_formulas(factory):
     region, domain = costs.first, costs.regions.domain
     quantities = (costs.parameters, costs.flops, costs.traffic, costs.peak_memory)
     formulas = [quantity.expression(region) for quantity in quantities]
-    lowering = Lowering(domain, region.sizes.normaliser)
+    lowering = Lowering(domain, region.form.normaliser)
     terms = [lowering.integer(formula) for formula in formulas]
     constraints = z3.And(lowering.domain_constraints())
     for config in drawn(factory, 50):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from fxcost.costs.contributions import GROUPINGS, Contribution, grouped, largest, total
+from fxcost.costs.contributions import GROUPINGS, Contribution, grouped, largest
 from fxcost.costs.definitions import DEFINITIONS, Definition, hyperparameter
-from fxcost.costs.memory import alive_at_peak, alive_rows
-from fxcost.costs.regions import Region, Regions
+from fxcost.costs.forms import Form
+from fxcost.costs.memory import alive_at_peak
+from fxcost.costs.region import Region
+from fxcost.costs.regions import Regions
 from fxcost.costs.sizes import Sizes
 
 __all__ = [
@@ -13,13 +15,12 @@ __all__ = [
     "GROUPINGS",
     "Contribution",
     "Definition",
+    "Form",
     "Region",
     "Regions",
     "Sizes",
     "alive_at_peak",
-    "alive_rows",
     "grouped",
     "hyperparameter",
     "largest",
-    "total",
 ]

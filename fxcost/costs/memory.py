@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from fxcost.costs.contributions import Contribution
 from fxcost.costs.sizes import Sizes
-from fxcost.expr import Polynomial, Row
+from fxcost.costs.timeline import Timeline, highest
+from fxcost.expr import Row
 from fxcost.expr.functions import Number
-from fxcost.program import Event
 
 
 def activations(sizes: Sizes) -> list[Contribution]:
@@ -35,26 +35,10 @@ def contributions(sizes: Sizes, storages: Iterable[int]) -> list[Contribution]:
 
 
 def alive_rows(sizes: Sizes) -> list[Row]:
-    """Return the bytes alive at each local maximum of the run: the peak is their Max.
-
-    A maximum lies between an allocation and the next release, as no storage has a negative size.
-    """
-    program = sizes.program
-    alive = sum(map(sizes.nbytes, program.alive), Polynomial())
-    rows = [Row(alive, "before the run")]
-    rising: Event | None = None
-    for event in program.events:
-        if event.allocates:
-            alive = alive + sizes.nbytes(event.storage)
-            rising = event
-            continue
-        if rising is not None:
-            rows.append(Row(alive, _point(sizes, rising)))
-            rising = None
-        alive = alive - sizes.nbytes(event.storage)
-    if rising is not None:
-        rows.append(Row(alive, _point(sizes, rising)))
-    return rows
+    """Return the bytes alive at each local maximum of the run: the peak is their Max."""
+    timeline = Timeline.of(sizes)
+    rows, _ = highest(timeline.alive, timeline.steps, timeline.labels)
+    return [Row(timeline.alive, "before the run"), *rows]
 
 
 def alive_at_peak(sizes: Sizes, values: Mapping[str, Number]) -> list[Contribution]:
@@ -75,9 +59,3 @@ def alive_at_peak(sizes: Sizes, values: Mapping[str, Number]) -> list[Contributi
         if now > peak:
             peak, worst = now, frozenset(alive)
     return contributions(sizes, sorted(worst))
-
-
-def _point(sizes: Sizes, event: Event) -> str:
-    storage = sizes.program.storages[event.storage]
-    module = storage.module or "the model"
-    return f"{event.phase} of {module}, {storage.operator}"

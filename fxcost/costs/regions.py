@@ -1,45 +1,20 @@
-"""The paths of a factory that have been traced, each with the settings it stands for."""
+"""All regions known of a factory: each is traced when a setting in it is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import sympy
-
+from fxcost.costs.assumptions import Assumptions
+from fxcost.costs.families import Families, Trace
+from fxcost.costs.forms import Traced
+from fxcost.costs.region import Region
 from fxcost.costs.sizes import Sizes
 from fxcost.errors import FactoryError
-from fxcost.expr import Domain, Normaliser, conditions, evaluate
-from fxcost.expr.functions import Number
-from fxcost.program import Program, Question
+from fxcost.expr import Domain
+from fxcost.program import Program
 from fxcost.space import Config, Space
-
-
-@dataclass(frozen=True, eq=False)
-class Region:
-    """The settings for which one trace is right, or which the factory refuses alike.
-
-    Attributes:
-        hint: The configuration that was traced.
-        questions: What must hold, without what the space implies.
-        refusal: The factory's exception and its line, None where it builds the model.
-        sizes: The traced program with its sizes in normal form, None where the factory refuses.
-    """
-
-    hint: Config
-    questions: tuple[Question, ...]
-    refusal: str | None = None
-    sizes: Sizes | None = None
-
-    @cached_property
-    def conditions(self) -> tuple[sympy.Basic, ...]:
-        """The conditions of the questions."""
-        return tuple(question.condition for question in self.questions)
-
-    def covers(self, values: Mapping[str, Number]) -> bool:
-        """Tell whether a configuration, encoded by the domain, lies in this region."""
-        return all(evaluate(condition, values) for condition in self.conditions)
 
 
 @dataclass
@@ -48,18 +23,28 @@ class Regions:
 
     Attributes:
         space: The hyperparameters.
-        trace_at: Traces the factory at a configuration.
+        trace: Traces the factory at a configuration.
         known: The regions traced so far.
     """
 
     space: Space
-    trace_at: Callable[[Config], Program]
+    trace: Trace
     known: list[Region] = field(default_factory=list)
+    _single: dict[Config, Sizes] = field(default_factory=dict)
 
     @cached_property
     def domain(self) -> Domain:
         """The hyperparameters' symbols and values."""
         return Domain(self.space)
+
+    @cached_property
+    def assumptions(self) -> Assumptions:
+        """What holds throughout the space."""
+        return Assumptions(self.domain)
+
+    @cached_property
+    def _families(self) -> Families:
+        return Families(self.assumptions, self.trace)
 
     def at(self, config: Config) -> Region:
         """Return the region of a configuration, traced now if none covers it yet."""
@@ -67,7 +52,7 @@ class Regions:
         for region in self.known:
             if region.covers(values):
                 return region
-        region = self._traced(config)
+        region = self._explored(config)
         self.known.append(region)
         return region
 
@@ -86,29 +71,37 @@ class Regions:
         """Return the first region traced that the factory does not refuse."""
         return next(region for region in self.known if region.refusal is None)
 
-    def _traced(self, config: Config) -> Region:
+    def sizes_at(self, config: Config) -> Sizes:
+        """Return the program of a configuration in a region that is not refused, place by place.
+
+        Where segments are repeated as often as the configuration says, it is traced there, once.
+        """
+        region = self.at(config)
+        if isinstance(region.form, Traced):
+            return region.form.sizes
+        if config not in self._single:
+            program = self.trace(config, {})
+            self._single[config] = Sizes(program, self.assumptions.normaliser(program.questions))
+        return self._single[config]
+
+    def _explored(self, config: Config) -> Region:
         try:
-            program = self.trace_at(config)
+            near, program, counters = self._families.explore(config)
+            family = self._families.family(near, program, counters) if counters else None
+            if family is not None and family.covers(self.domain.encode(config)):
+                return family
+            if family is not None:
+                self.known.append(family)
+                if self._families.starts_above(config, counters):
+                    return self._explored(config)
+            return self._alone(config, program if near == config else self.trace(config, {}))
         except FactoryError as error:
-            questions = self._restrictive(error.questions)
+            questions = self.assumptions.restrictive(error.questions)
             if not questions:
                 raise
             return Region(config, questions, refusal=str(error))
-        questions = self._restrictive(program.questions)
-        normaliser = self._normaliser(questions)
-        return Region(config, questions, sizes=Sizes(program, normaliser))
 
-    def _normaliser(self, questions: tuple[Question, ...]) -> Normaliser:
-        held = [question.condition for question in questions]
-        return Normaliser(self.domain, [*self._declared, *held])
-
-    @cached_property
-    def _declared(self) -> list[sympy.Basic]:
-        return [conditions.of_callable(condition, self.domain) for condition in self.space.conditions]
-
-    def _restrictive(self, questions: tuple[Question, ...]) -> tuple[Question, ...]:
-        """Drop the questions whose answer the space implies."""
-        by_condition = {question.condition: question for question in questions}
-        normaliser = Normaliser(self.domain, self._declared)
-        _, remaining = conditions.discharge(list(by_condition), self.domain, normaliser)
-        return tuple(by_condition[condition] for condition in remaining)
+    def _alone(self, config: Config, program: Program) -> Region:
+        """Return the region of one traced program."""
+        questions = self.assumptions.restrictive(program.questions)
+        return Region(config, questions, form=Traced(Sizes(program, self.assumptions.normaliser(questions))))

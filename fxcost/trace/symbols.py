@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 import sympy
@@ -37,6 +39,14 @@ from fxcost.trace.questions import asked, negation, user_source
 
 Number = int | float | bool
 SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
+
+
+class PinnedError(BaseException):
+    """A hyperparameter was fixed at another value than it should be; no model code is to catch this."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is fixed")
+        self.name = name
 
 
 class SizeNode(SymNode):
@@ -124,13 +134,21 @@ class SizeNode(SymNode):
         return self.shape_env.truth(not self.hint, self.evidence)
 
     def sym_and(self, other: Any) -> SizeNode:
+        if self.pytype is not bool:
+            return self.binary("bitwise_and", other)
         return self.shape_env.junction(self, other, decided_by=False)
 
     def sym_or(self, other: Any) -> SizeNode:
+        if self.pytype is not bool:
+            return self.binary("bitwise_or", other)
         return self.shape_env.junction(self, other, decided_by=True)
+
+    def bitwise_xor(self, other: Any) -> SizeNode:
+        return self.binary("ne" if self.pytype is bool else "bitwise_xor", other)
 
     and_ = bitwise_and = sym_and
     or_ = bitwise_or = sym_or
+    xor = bitwise_xor
 
     def sym_ite(self, then_val: Any, else_val: Any) -> SizeNode:
         chosen: SizeNode = then_val if self.shape_env.answer(self) else else_val
@@ -145,7 +163,7 @@ class SizeNode(SymNode):
 
 def _install_operations() -> None:
     binary = {*INTEGER_OPERATIONS, *FLOAT_OPERATIONS, *RELATIONS} - {
-        "neg", "abs", "sym_float", "floor", "ceil", "trunc", "round",
+        "neg", "abs", "sym_float", "floor", "ceil", "trunc", "round", "bitwise_and", "bitwise_or", "bitwise_xor",
     }  # fmt: skip
     for method in binary:
         setattr(SizeNode, method, lambda self, other, method=method: self.binary(method, other))
@@ -170,10 +188,15 @@ _install_operations()
 
 
 class HyperparameterEnv(ShapeEnv):
-    """Answers every question with the hint; `questions` holds each one once, in order."""
+    """Answers every question with the hint; `questions` holds each one once, in order.
 
-    def __init__(self) -> None:
+    Args:
+        counters: By hyperparameter, the one value that may be fixed; another one ends the trace.
+    """
+
+    def __init__(self, counters: Mapping[str, int] = MappingProxyType({})) -> None:
         super().__init__(duck_shape=False, specialize_zero_one=False)
+        self.counters = counters
         self.hints: dict[sympy.Symbol, Number] = {}
         self.questions: dict[sympy.Basic, Question] = {}
         self.memo: dict[tuple[object, ...], SizeNode] = {}
@@ -242,7 +265,7 @@ class HyperparameterEnv(ShapeEnv):
         if method == "round_decimal":
             value: Number = round(*hints)
             return self.node(torch_functions.RoundDecimal(*arguments), type(value), value)
-        if method.removeprefix("sym_") in (*MATHEMATICS, "log"):
+        if method.removeprefix("sym_") in MATHEMATICS:
             return self._mathematics(method.removeprefix("sym_"), first)
         floating = any(operand.pytype is float for operand in operands)
         table = FLOAT_OPERATIONS if floating else INTEGER_OPERATIONS
@@ -256,8 +279,7 @@ class HyperparameterEnv(ShapeEnv):
         return self.constant(PYTHON[method](*values))
 
     def _mathematics(self, name: str, operand: SizeNode) -> SizeNode:
-        function = getattr(torch_functions, f"OpaqueUnaryFn_{name}")
-        return self.node(function(operand._expr), float, getattr(math, name)(operand.hint))
+        return self.node(MATHEMATICS[name](operand._expr), float, getattr(math, name)(operand.hint))
 
     def _compare(self, method: str, left: SizeNode, right: SizeNode) -> SizeNode:
         answer = PYTHON[method](left.hint, right.hint)
@@ -296,8 +318,16 @@ class HyperparameterEnv(ShapeEnv):
         return cast("Number", node.hint)
 
     def _keep(self, condition: sympy.Basic, *, pinned: bool) -> None:
-        if condition not in self.questions:
-            self.questions[condition] = asked(condition, pinned=pinned)
+        if condition in self.questions:
+            return
+        if pinned:
+            self._check_counter(condition)
+        self.questions[condition] = asked(condition, pinned=pinned)
+
+    def _check_counter(self, condition: sympy.Basic) -> None:
+        for symbol in condition.free_symbols if len(condition.free_symbols) == 1 else ():
+            if self.counters.get(symbol.name, self.hints[symbol]) != self.hints[symbol]:
+                raise PinnedError(symbol.name)
 
     def assume(self, condition: sympy.Basic) -> None:
         """Keep a condition that a rule of the tracer, not a question, rests on."""

@@ -7,6 +7,7 @@ import gc
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from unittest.mock import patch
 
@@ -48,32 +49,43 @@ class Subject:
     training: Training | None = None
 
 
-def trace(subject: Subject, domain: Domain, hint: Config) -> Program:
+def trace(
+    subject: Subject, domain: Domain, hint: Config, counters: Mapping[str, int] = MappingProxyType({})
+) -> Program:
     """Trace a subject with the hyperparameters' values in `hint` answering every question.
 
     Modules that the factory imports while it runs cannot have been patched before: then it is traced again.
 
+    Args:
+        subject: What is traced.
+        domain: Its hyperparameters.
+        hint: The values that answer.
+        counters: By hyperparameter, the one value at which the model may fix it, as `range` does.
+
     Raises:
+        PinnedError: The model fixes one of the counters at another value.
         FactoryError: The user's code raised; the message names the line.
         DataDependentError: Model code asked for a tensor's data.
         UnknownOperatorError: An operator has no fake kernel.
     """
-    run = _Run(subject, domain, hint)  # the first one imports parts of torch
+    run = _Run(subject, domain, hint, counters)  # the first one imports parts of torch
     before = {id(module) for module in model_modules()}
     program = run.program()
     if any(id(module) not in before for module in model_modules()):
-        return _Run(subject, domain, hint).program()
+        return _Run(subject, domain, hint, counters).program()
     return program
 
 
 class _Run:
     """One trace: the environment, the modes, and what they have seen."""
 
-    def __init__(self, subject: Subject, domain: Domain, hint: Config) -> None:
+    def __init__(
+        self, subject: Subject, domain: Domain, hint: Config, counters: Mapping[str, int]
+    ) -> None:
         self.subject = subject
         self.domain = domain
         self.hint = hint
-        self.env = HyperparameterEnv()
+        self.env = HyperparameterEnv(counters)
         self.fake_mode = FakeTensorMode(shape_env=self.env, allow_non_fake_inputs=True)
         self.fake_mode.cache_enabled = False
         self.recorder = Recorder(self.env, self.fake_mode)

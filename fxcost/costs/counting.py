@@ -1,0 +1,106 @@
+"""Which hyperparameters count repeats, and where the programs are traced that show and verify it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import sympy
+
+from fxcost.expr import Domain, evaluate
+from fxcost.expr.domain import Axis
+from fxcost.program import Program, Question, QuestionKind
+
+VERIFIED_AHEAD = (3, 1, 2)
+"""So many steps above the base, counter by counter, lies a point that verifies."""
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A hyperparameter that may count repeats: at least three values, evenly apart.
+
+    Attributes:
+        values: Its values, ascending.
+        base: Where the program is traced whose repeats are looked for; the next value is the neighbour.
+    """
+
+    values: range
+    base: int
+
+    @classmethod
+    def of(cls, axis: Axis) -> Counter | None:
+        """Return an axis as a counter, None where its values are too few or uneven."""
+        if axis.options is not None or not axis.integral or axis.listed is None or len(axis.listed) < 3:
+            return None
+        ordered = sorted(map(int, axis.listed))
+        values = range(ordered[0], ordered[-1] + 1, ordered[1] - ordered[0])
+        if list(values) != ordered:
+            return None
+        return cls(values, values[1] if len(values) > 3 else values[0])
+
+    @property
+    def step(self) -> int:
+        """How far its values are apart."""
+        return self.values.step
+
+    def ahead(self, steps: int) -> int:
+        """Return the value so many steps above the base, the last one where there are fewer."""
+        return self.values[min(self.values.index(self.base) + steps, len(self.values) - 1)]
+
+
+def counters_of(domain: Domain) -> dict[str, Counter]:
+    """Return the hyperparameters that may count repeats.
+
+    Example:
+        >>> from fxcost.space import Choice, Int, Space
+        >>> counters_of(Domain(Space(depth=Int(2, 12, step=2), heads=Choice(4, 8))))
+        {'depth': Counter(values=range(2, 13, 2), base=4)}
+    """
+    found = {name: Counter.of(axis) for name, axis in domain.axes.items()}
+    return {name: counter for name, counter in found.items() if counter is not None}
+
+
+def fixed(program: Program, names: Iterable[str]) -> list[str]:
+    """Return which hyperparameters a program fixes, as `range(depth)` fixes the depth."""
+    conditions = [q.condition for q in program.questions if q.kind is QuestionKind.SPECIALISATION]
+    alone = {next(iter(c.free_symbols)).name for c in conditions if len(c.free_symbols) == 1}
+    return [name for name in names if name in alone]
+
+
+def verifying(counters: Mapping[str, Counter], least: Mapping[str, int]) -> list[dict[str, int]]:
+    """Return the counts at which a form is compared with traces: above the base, and the lowest.
+
+    Example:
+        >>> verifying({"depth": Counter(range(1, 97), 2)}, {"depth": 1})
+        [{'depth': 5}, {'depth': 1}]
+    """
+    ahead = {
+        name: counter.ahead(steps)
+        for (name, counter), steps in zip(counters.items(), itertools.cycle(VERIFIED_AHEAD), strict=False)
+    }
+    lowest = {name: max(counter.values[0], least[name]) for name, counter in counters.items()}
+    base = {name: counter.base for name, counter in counters.items()}
+    return [point for point in (ahead, lowest) if point != base]
+
+
+def common(
+    programs: Sequence[tuple[Mapping[str, int], Program]], names: Iterable[str], domain: Domain
+) -> list[Question]:
+    """Return the questions of some programs that hold for all their counts.
+
+    A question about counters alone that another of the counts answers otherwise, such as `i == depth - 1`,
+    is part of what is repeated; so is all else that its line asks about them.
+    """
+    symbols = {domain.symbols[name] for name in names}
+    asked = [question for _, program in programs for question in program.questions]
+    about = [q for q in asked if q.condition.free_symbols and q.condition.free_symbols <= symbols]
+    everywhere = [counts for counts, _ in programs]
+    varying = {q.asked_at for q in about if not _holds(q.condition, everywhere)}
+    dropped = {id(q) for q in about if q.asked_at in varying}
+    distinct = {q.condition: q for q in asked if id(q) not in dropped}
+    return list(distinct.values())
+
+
+def _holds(condition: sympy.Basic, points: Sequence[Mapping[str, int]]) -> bool:
+    return all(evaluate(condition, point) for point in points)

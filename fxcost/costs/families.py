@@ -1,0 +1,186 @@
+"""Finds the hyperparameters that count repeats, and the closed form over all their values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeAlias
+
+import sympy
+
+from fxcost.costs.assumptions import Assumptions
+from fxcost.costs.counting import Counter, common, counters_of, fixed, verifying
+from fxcost.costs.definitions import DEFINITIONS
+from fxcost.costs.forms import Counted, Traced
+from fxcost.costs.region import Region
+from fxcost.costs.sizes import Sizes
+from fxcost.errors import FxcostError
+from fxcost.program import Program, Question, QuestionKind
+from fxcost.space import Config
+from fxcost.trace import PinnedError
+
+Trace: TypeAlias = "Callable[[Config, Mapping[str, int]], Program]"
+"""Traces at a configuration; fixing a hyperparameter at another value than is given is a `PinnedError`."""
+
+SUMS = tuple(each.contributions for each in DEFINITIONS if each.contributions is not None)
+
+
+@dataclass
+class Families:
+    """Traces of a few counts become the closed form of all; what showed no form is not tried again.
+
+    Attributes:
+        assumptions: Of the space.
+        trace: Traces the factory.
+        uneven: Hyperparameters whose values show no repeats.
+        least: By hyperparameter, the smallest count that a form was found for.
+    """
+
+    assumptions: Assumptions
+    trace: Trace
+    uneven: set[str] = field(default_factory=set)
+    least: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def counters(self) -> Mapping[str, Counter]:
+        """The hyperparameters that may count repeats."""
+        return counters_of(self.assumptions.domain)
+
+    def explore(self, config: Config) -> tuple[Config, Program, list[str]]:
+        """Trace a configuration, or one nearby where what counts repeats has its base.
+
+        Returns:
+            Where it was traced, the program, and which hyperparameters count repeats there.
+        """
+        candidates = {
+            name: counter.base
+            for name, counter in self.counters.items()
+            if name not in self.uneven and not self.starts_above(config, [name])
+        }
+        near = config
+        while True:
+            try:
+                program = self.trace(near, candidates)
+            except PinnedError as pinned:
+                moved = near.replace(**{pinned.name: candidates[pinned.name]})
+                if moved in self.assumptions.domain.space:
+                    near = moved
+                else:
+                    self.uneven.add(pinned.name)
+                    del candidates[pinned.name]
+                continue
+            return near, program, fixed(program, candidates)
+
+    def starts_above(self, config: Config, names: Iterable[str]) -> bool:
+        """Tell whether one of some counts of a configuration is below the form found for it."""
+        return any(int(str(config[name])) < self.least.get(name, 0) for name in names)
+
+    def family(self, base: Config, program: Program, names: Iterable[str]) -> Region | None:
+        """Return the region in which some hyperparameters count repeats, None where they do not.
+
+        Args:
+            base: Where they all have their base.
+            program: What was traced there.
+            names: The hyperparameters.
+        """
+        counters = {name: self.counters[name] for name in names}
+        while counters:
+            region = _Attempt(self, base, program, counters).region()
+            if region is not None:
+                return region
+            counters = {name: counter for name, counter in counters.items() if name not in self.uneven}
+        return None
+
+
+@dataclass
+class _Attempt:
+    """The attempt to find one closed form for all values of some counters."""
+
+    families: Families
+    base: Config
+    program: Program
+    counters: Mapping[str, Counter]
+
+    def region(self) -> Region | None:
+        """Return the region; where there is none, add to the families' `uneven`."""
+        longer = self._longer()
+        if longer is None:
+            return None
+        programs = [(self._counts(self.base), self.program), *longer.values()]
+        questions = self._questions(programs)
+        normaliser = self.families.assumptions.normaliser(questions)
+        base, *others = (Traced(Sizes(program, normaliser)) for _, program in programs)
+        form = self._form(base, dict(zip(longer, others, strict=True)))
+        if form is None:
+            return None
+        points = verifying(self.counters, form.repeats.least)
+        for point in points:
+            if not self._verified(form, point, programs):
+                self.families.uneven.add(list(self.counters)[-1])
+                return None
+        self.families.least.update(form.repeats.least)
+        restricted = (*self._questions(programs), *self._start(form))
+        return Region(self.base, restricted, form=form, verified=tuple(points))
+
+    def _counts(self, config: Config) -> dict[str, int]:
+        return {name: int(str(config[name])) for name in self.counters}
+
+    def _traced(self, counts: Mapping[str, int]) -> Program | None:
+        """Trace at other counts, None where the space or the factory refuses them."""
+        config = self.base.replace(**counts)
+        if config not in self.families.assumptions.domain.space:
+            return None
+        try:
+            return self.families.trace(config, {})
+        except FxcostError:
+            return None
+
+    def _longer(self) -> dict[str, tuple[dict[str, int], Program]] | None:
+        """Trace one step further along each counter."""
+        found = {}
+        for name, counter in self.counters.items():
+            counts = self._counts(self.base) | {name: counter.base + counter.step}
+            program = self._traced(counts)
+            if program is None:
+                self.families.uneven.add(name)
+                return None
+            found[name] = (counts, program)
+        return found
+
+    def _questions(self, programs: list[tuple[dict[str, int], Program]]) -> tuple[Question, ...]:
+        asked = common(programs, self.counters, self.families.assumptions.domain)
+        return self.families.assumptions.restrictive(asked)
+
+    def _form(self, base: Traced, longer: Mapping[str, Traced]) -> Counted | None:
+        steps = {name: counter.step for name, counter in self.counters.items()}
+        counts = self._counts(self.base)
+        alone = {name: Counted.of(base, counts, steps, {name: each}) for name, each in longer.items()}
+        bad = [name for name, form in alone.items() if form is None]
+        form = None if bad else Counted.of(base, counts, steps, longer)
+        if form is None:
+            self.families.uneven.update(bad or [list(self.counters)[-1]])
+        return form
+
+    def _verified(
+        self, form: Counted, point: Mapping[str, int], programs: list[tuple[dict[str, int], Program]]
+    ) -> bool:
+        """Compare a form with a trace that had no part in it."""
+        program = self._traced(point)
+        if program is None:
+            return False
+        programs.append((dict(point), program))
+        if not self.families.assumptions.follow(
+            common(programs, self.counters, self.families.assumptions.domain), form.normaliser
+        ):
+            return False
+        return form.agrees(Traced(Sizes(program, form.normaliser)), point, SUMS)
+
+    def _start(self, form: Counted) -> list[Question]:
+        """Return from which count on each counter's segments are repeated, where lower ones are allowed."""
+        symbols = self.families.assumptions.domain.symbols
+        return [
+            Question(sympy.Ge(symbols[name], least), QuestionKind.REPEATS, None)
+            for name, least in form.repeats.least.items()
+            if least > self.counters[name].values[0]
+        ]

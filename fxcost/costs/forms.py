@@ -1,0 +1,117 @@
+"""The closed forms of a region: of one traced program, or of all that differ in the counts of repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol, TypeAlias
+
+from fxcost.costs.contributions import Contribution, total
+from fxcost.costs.memory import alive_rows
+from fxcost.costs.repeats import Repeats, repeats
+from fxcost.costs.sizes import Sizes
+from fxcost.costs.timeline import Timeline
+from fxcost.expr import Normaliser, Polynomial, Row
+
+Contributions: TypeAlias = "Callable[[Sizes], list[Contribution]]"
+
+
+class Form(Protocol):
+    """What the quantities of a region are made of."""
+
+    @property
+    def normaliser(self) -> Normaliser:
+        """Brings its sizes into normal form."""
+
+    def total(self, contributions: Contributions) -> Polynomial:
+        """Return a quantity that is a sum."""
+
+    def rows(self) -> list[Row]:
+        """Return the bytes alive at what may be the worst moments; the peak is their Max."""
+
+
+@dataclass(frozen=True, eq=False)
+class Traced:
+    """The form of one traced program."""
+
+    sizes: Sizes
+    _totals: dict[Contributions, Polynomial] = field(default_factory=dict)
+
+    @property
+    def normaliser(self) -> Normaliser:
+        """Brings its sizes into normal form."""
+        return self.sizes.normaliser
+
+    def total(self, contributions: Contributions) -> Polynomial:
+        """Return a quantity that is a sum."""
+        if contributions not in self._totals:
+            self._totals[contributions] = total(contributions(self.sizes))
+        return self._totals[contributions]
+
+    def rows(self) -> list[Row]:
+        """Return the bytes alive at each local maximum of the run."""
+        return alive_rows(self.sizes)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """The run's storage events."""
+        return Timeline.of(self.sizes)
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """The form of programs that differ in how often segments are repeated.
+
+    Attributes:
+        base: The program where the counters have the values of `repeats.base`.
+        lengthened: By counter, the program where it is one step larger.
+        repeats: The timeline at all counts.
+    """
+
+    base: Traced
+    lengthened: Mapping[str, Traced]
+    repeats: Repeats
+
+    @classmethod
+    def of(
+        cls, base: Traced, counters: Mapping[str, int], steps: Mapping[str, int], longer: Mapping[str, Traced]
+    ) -> Counted | None:
+        """Return the form that a program and its longer neighbours show; None where they show none."""
+        timelines = {name: each.timeline for name, each in longer.items()}
+        found = repeats(base.timeline, counters, steps, timelines)
+        return None if found is None else cls(base, longer, found)
+
+    @property
+    def normaliser(self) -> Normaliser:
+        """Brings the sizes of all its programs into normal form."""
+        return self.base.normaliser
+
+    def total(self, contributions: Contributions) -> Polynomial:
+        """Return a quantity that is a sum: affine in the counters."""
+        result = self.base.total(contributions)
+        for name, growth in self._growth(contributions).items():
+            result = result + growth * self.repeats.count(self.normaliser, name)
+        return result
+
+    def _growth(self, contributions: Contributions) -> dict[str, Polynomial]:
+        start = self.base.total(contributions)
+        return {name: each.total(contributions) - start for name, each in self.lengthened.items()}
+
+    def rows(self) -> list[Row]:
+        """Return the bytes alive at what may be the worst moments."""
+        return self.repeats.rows(self.normaliser)
+
+    def agrees(
+        self, traced: Traced, counters: Mapping[str, int], quantities: Sequence[Contributions]
+    ) -> bool:
+        """Tell whether a program traced at other counts has the timeline and the sums that this form says."""
+        if not self.repeats.agrees(traced.timeline, counters):
+            return False
+        for contributions in quantities:
+            said = self.base.total(contributions)
+            for name, growth in self._growth(contributions).items():
+                said = said + growth * self.repeats.steps_from_base(name, counters[name])
+            if said != traced.total(contributions):
+                return False
+        return True
