@@ -54,7 +54,7 @@ class Boxes:
         return cls.of(*(Box(point, point) for point in points))
 
     def __len__(self) -> int:
-        return len(self.low[0])
+        return len(self.low[0]) if self.low else 1
 
     def take(self, chosen: Array | slice) -> Boxes:
         """Return some of the boxes, by position or by a mask."""
