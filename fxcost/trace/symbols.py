@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -63,6 +63,9 @@ class SizeNode(SymNode):
 
     def unary(self, method: str) -> SizeNode:
         return self.shape_env.apply(method, self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SizeNode:
+        return self  # a copied configuration asks the environment that is being traced, not a copy of it
 
     def with_shape_env(self, shape_env: ShapeEnv) -> SizeNode:
         return self
@@ -199,6 +202,7 @@ class HyperparameterEnv(ShapeEnv):
         self.counters = counters
         self.hints: dict[sympy.Symbol, Number] = {}
         self.questions: dict[sympy.Basic, Question] = {}
+        self.alternatives: Any = None
         self.memo: dict[tuple[object, ...], SizeNode] = {}
         self.nodes: dict[tuple[object, ...], SizeNode] = {}
 
@@ -318,6 +322,9 @@ class HyperparameterEnv(ShapeEnv):
         return cast("Number", node.hint)
 
     def _keep(self, condition: sympy.Basic, *, pinned: bool) -> None:
+        gate = self.alternatives.gates.current if self.alternatives is not None else sympy.true
+        if gate is not sympy.true:
+            condition = sympy.Or(negation(gate), condition, evaluate=False)
         if condition in self.questions:
             return
         if pinned:
@@ -332,6 +339,26 @@ class HyperparameterEnv(ShapeEnv):
     def assume(self, condition: sympy.Basic) -> None:
         """Keep a condition that a rule of the tracer, not a question, rests on."""
         self._keep(condition, pinned=True)
+
+    def keep(self, condition: sympy.Basic) -> None:
+        """Keep a condition, true at the hint, that the model asks for."""
+        if condition is not sympy.true:
+            self._keep(condition, pinned=False)
+
+    def decided(self, condition: sympy.Basic) -> bool:
+        """Tell whether a condition is true at the hint."""
+        return bool(self.size_hint(condition))
+
+    def chosen(self, conditions: Sequence[sympy.Basic], sizes: Sequence[Any]) -> Any:
+        """Return the size whose condition holds; one of the conditions does."""
+        expressions = [
+            sympy.sympify(size.node._expr if isinstance(size, torch.SymInt) else size) for size in sizes
+        ]
+        if len(set(expressions)) == 1:
+            return sizes[0]
+        pairs = list(zip(expressions, conditions, strict=True))
+        expression = sympy.Piecewise(*pairs[:-1], (expressions[-1], True), evaluate=False)
+        return torch.SymInt(self.node(expression, int, int(self.size_hint(expression))))
 
     def evaluate_sym_node(
         self, sym_node: Any, size_oblivious: bool = False, fallback_value: bool | None = None
