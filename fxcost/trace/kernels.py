@@ -22,6 +22,11 @@ def constant_pad_nd(*args: Any, **kwargs: Any) -> Any:
     return torch._refs.constant_pad_nd(*args, **kwargs)
 
 
+def addcmul(*args: Any, **kwargs: Any) -> Any:
+    """Multiply and add through torch's Python reference: the fake kernel expands to sizes read as ints."""
+    return torch._refs.addcmul(*args, **kwargs)
+
+
 def nothing(*args: Any, **kwargs: Any) -> None:
     """Stand in for an operator that only writes to tensors that exist: it has no result to size."""
 
@@ -176,6 +181,7 @@ INTERPOLATIONS = (
     "_upsample_bicubic2d_aa",
 )
 RULES: dict[torch._ops.OpOverload, Kernel] = {
+    aten.addcmul.default: addcmul,
     aten.constant_pad_nd.default: constant_pad_nd,
     aten.mkldnn_rnn_layer.default: mkldnn_rnn_layer,
     aten.mkldnn_rnn_layer_backward.default: mkldnn_rnn_layer_backward,

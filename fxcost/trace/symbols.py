@@ -64,6 +64,9 @@ class SizeNode(SymNode):
     def unary(self, method: str) -> SizeNode:
         return self.shape_env.apply(method, self)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> SizeNode:
+        return self  # a copied configuration asks the environment that is being traced, not a copy of it
+
     def with_shape_env(self, shape_env: ShapeEnv) -> SizeNode:
         return self
 

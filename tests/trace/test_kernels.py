@@ -73,7 +73,15 @@ class Products(nn.Bilinear):
         return super().forward(x, x)
 
 
+def scaled(width):
+    return Wrapped(
+        lambda self, x: torch.addcmul(self.linear.bias, self.linear.weight[0], self.linear(x)),
+        linear=nn.Linear(width, width),
+    )
+
+
 NEEDS = {
+    aten.addcmul.default: factory_of(scaled),
     aten.constant_pad_nd.default: factory_of(padded),
     aten.mkldnn_rnn_layer.default: factory_of(recurrent, states, **SEQUENCE),
     aten.mkldnn_rnn_layer_backward.default: factory_of(recurrent, states, **SEQUENCE),
