@@ -23,6 +23,7 @@ from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 
 from fxcost.errors import DataDependentError, UnknownOperatorError
 from fxcost.program import Event, Phase, Question, QuestionKind, Size, Source, TensorMeta
+from fxcost.trace.captured import captured_module
 from fxcost.trace.kernels import kernel_of
 from fxcost.trace.known import KnownValues
 from fxcost.trace.questions import user_source
@@ -198,11 +199,16 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if variable is not None:
                 return self._names.get(id(variable), ""), None
             return self._forward_places.get(node._sequence_nr(), ("", None))
-        module = next((self._names[id(m)] for m in reversed(self._module_stack) if id(m) in self._names), "")
-        place = (module, user_source())
+        place = (self._module_path(), user_source())
         if self.phase is Phase.FORWARD:
             self._forward_places.setdefault(torch._C._autograd._get_sequence_nr() - 1, place)
         return place
+
+    def _module_path(self) -> str:
+        """Return the path of the innermost module that has one; a graph's code has that of its origin."""
+        module = next((module for module in reversed(self._module_stack) if id(module) in self._names), None)
+        captured = captured_module() if isinstance(module, torch.fx.GraphModule) else None
+        return self._names.get(id(module), "") if captured is None else captured
 
     def name_modules(self, model: torch.nn.Module) -> None:
         """Learn the names of a model's modules and of the modules that own its parameters."""
