@@ -7,9 +7,10 @@ A rule runs under the fake mode and returns what the CPU's kernel does: shapes, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
+from torch import _meta_registrations
 
 from fxcost.trace.recurrent import lstm_workspace
 
@@ -25,6 +26,25 @@ def constant_pad_nd(*args: Any, **kwargs: Any) -> Any:
 def addcmul(*args: Any, **kwargs: Any) -> Any:
     """Multiply and add through torch's Python reference: the fake kernel expands to sizes read as ints."""
     return torch._refs.addcmul(*args, **kwargs)
+
+
+def baddbmm(added: torch.Tensor, batch1: torch.Tensor, batch2: torch.Tensor, **kwargs: Any) -> torch.Tensor:
+    """Add to a batch of products: the fake kernel expands to sizes read as ints."""
+    return batch1.new_empty((*batch1.shape[:2], batch2.shape[2]))
+
+
+def grouped_mm(
+    mat1: torch.Tensor,
+    mat2: torch.Tensor,
+    offs: torch.Tensor | None = None,
+    bias: torch.Tensor | None = None,
+    out_dtype: torch.dtype | None = None,
+) -> torch.Tensor:
+    """Multiply groups of rows, each by its own matrix: only the fake kernel refuses float32."""
+    result = _meta_registrations._create_grouped_mm_output_tensor(  # type: ignore[no-untyped-call]
+        mat1, mat2, offs, out_dtype
+    )
+    return cast("torch.Tensor", result)
 
 
 def nothing(*args: Any, **kwargs: Any) -> None:
@@ -182,6 +202,8 @@ INTERPOLATIONS = (
 )
 RULES: dict[torch._ops.OpOverload, Kernel] = {
     aten.addcmul.default: addcmul,
+    aten.baddbmm.default: baddbmm,
+    aten._grouped_mm.default: grouped_mm,
     aten.constant_pad_nd.default: constant_pad_nd,
     aten.mkldnn_rnn_layer.default: mkldnn_rnn_layer,
     aten.mkldnn_rnn_layer_backward.default: mkldnn_rnn_layer_backward,
