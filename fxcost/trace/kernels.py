@@ -15,6 +15,7 @@ from torch import _meta_registrations
 from fxcost.trace.recurrent import lstm_workspace
 
 Kernel = Callable[..., Any]
+GROUPS = "_fxcost_groups"
 aten = torch.ops.aten
 
 
@@ -139,6 +140,43 @@ def native_layer_norm_backward(grad_out: torch.Tensor, *args: Any, **kwargs: Any
     return aten.native_layer_norm_backward.default(grad_out.contiguous(), *args, **kwargs)
 
 
+def native_group_norm(
+    image: torch.Tensor,
+    weight: torch.Tensor | None,
+    bias: torch.Tensor | None,
+    samples: int,
+    channels: int,
+    places: int,
+    groups: int,
+    eps: float,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Normalise groups, whose number comes with the image where it is symbolic: the schema has an int."""
+    shape = (samples, image.__dict__.pop(GROUPS, groups))
+    wider = weight is not None and image.dtype in (torch.bfloat16, torch.float16)
+    dtype = weight.dtype if weight is not None and wider else image.dtype
+    mean, deviation = (torch.empty(shape, dtype=dtype) for _ in range(2))
+    return _laid_out_like(image, tuple(image.shape)), mean, deviation
+
+
+def native_group_norm_backward(
+    grad_out: torch.Tensor,
+    image: torch.Tensor,
+    mean: torch.Tensor,
+    deviation: torch.Tensor,
+    weight: torch.Tensor | None,
+    samples: int,
+    channels: int,
+    places: int,
+    groups: int,
+    output_mask: Sequence[bool],
+) -> tuple[torch.Tensor | None, ...]:
+    """Differentiate group_norm."""
+    like_weight = image.new_empty((channels,)) if weight is None else weight
+    gradients = (_laid_out_like(image, tuple(image.shape)), like_weight, like_weight)
+    made = [torch.empty_like(g) if position else g for position, g in enumerate(gradients)]
+    return tuple(gradient if asked else None for gradient, asked in zip(made, output_mask, strict=True))
+
+
 def im2col(
     image: torch.Tensor,
     kernel_size: Sequence[int],
@@ -170,6 +208,13 @@ def upsample_backward(gradient: torch.Tensor, output_size: Any, input_size: Any,
 def _laid_out_like(image: torch.Tensor, shape: tuple[Any, ...]) -> torch.Tensor:
     layout = torch._prims_common.suggest_memory_format(image)
     return torch.empty(shape, dtype=image.dtype, memory_format=layout)
+
+
+def geqrf(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Factorise a matrix: no fake kernel takes symbolic sizes, and the CPU's result is column-major."""
+    *batch, rows, columns = matrix.shape
+    reflectors = matrix.new_empty((*batch, columns, rows)).transpose(-2, -1)
+    return reflectors, matrix.new_empty((*batch, torch.sym_min(rows, columns)))
 
 
 def trilinear(
@@ -214,8 +259,11 @@ RULES: dict[torch._ops.OpOverload, Kernel] = {
     aten.binary_cross_entropy.default: _reduced_loss(3, aten.binary_cross_entropy.default),
     aten.col2im.default: col2im,
     aten.native_layer_norm_backward.default: native_layer_norm_backward,
+    aten.native_group_norm.default: native_group_norm,
+    aten.native_group_norm_backward.default: native_group_norm_backward,
     aten.im2col.default: im2col,
     aten._trilinear.default: trilinear,
+    aten.geqrf.default: geqrf,
     **{getattr(aten, name).default: upsample for name in INTERPOLATIONS},
     **{getattr(aten, f"{name}_backward").default: upsample_backward for name in INTERPOLATIONS},
 }

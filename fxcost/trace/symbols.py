@@ -166,7 +166,8 @@ class SizeNode(SymNode):
 
 def _install_operations() -> None:
     binary = {*INTEGER_OPERATIONS, *FLOAT_OPERATIONS, *RELATIONS} - {
-        "neg", "abs", "sym_float", "floor", "ceil", "trunc", "round", "bitwise_and", "bitwise_or", "bitwise_xor",
+        "neg", "abs", "sym_float", "floor", "ceil", "trunc", "round", "bitwise_and", "bitwise_or",
+        "bitwise_xor",
     }  # fmt: skip
     for method in binary:
         setattr(SizeNode, method, lambda self, other, method=method: self.binary(method, other))

@@ -22,6 +22,7 @@ from fxcost.expr.domain import Domain
 from fxcost.program import Phase, Program, Source, Weight
 from fxcost.space import Config
 from fxcost.trace.construction import model_modules, symbolic_construction
+from fxcost.trace.lazy import initialise
 from fxcost.trace.questions import OWN_FOLDER, TORCH_FOLDER
 from fxcost.trace.recipe import LossFunction, Training, sum_of_output
 from fxcost.trace.recorder import Recorder, size_of
@@ -79,9 +80,7 @@ def trace(
 class _Run:
     """One trace: the environment, the modes, and what they have seen."""
 
-    def __init__(
-        self, subject: Subject, domain: Domain, hint: Config, counters: Mapping[str, int]
-    ) -> None:
+    def __init__(self, subject: Subject, domain: Domain, hint: Config, counters: Mapping[str, int]) -> None:
         self.subject = subject
         self.domain = domain
         self.hint = hint
@@ -148,6 +147,7 @@ class _Run:
         if not isinstance(model, nn.Module):
             raise FactoryError(f"the factory returned {type(model).__name__}, not a torch.nn.Module")
         batch = subject.example(**{name: self.values[name] for name in subject.example_names})
+        initialise(model, *_inputs(batch))
         recorder.name_modules(model)
         for parameter in model.parameters():
             recorder.see(parameter, "parameter", "", None)
