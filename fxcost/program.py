@@ -75,7 +75,7 @@ class TensorMeta:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """A block of memory that tensors share. `nbytes` is in bytes; where `gate` does not hold it is not there."""
+    """A block of memory that tensors share. `nbytes` is in bytes; it is there where `gate` holds."""
 
     index: int
     nbytes: Size
@@ -126,8 +126,8 @@ class Program:
 
     Attributes:
         graph: ATen operators of the measured run in eager order. Each node's `meta` holds
-            `value` (a `TensorMeta`, a tuple of them, or another result), `phase`, `module`, `source`, and `gate`:
-            it runs where that holds; of an operator on lists, a tuple of gates, one for each of their entries.
+            `value` (a `TensorMeta`, a tuple of them, or another result), `phase`, `module`, `source`
+            and `gate`: it runs where that holds; of an operator on lists, one gate for each entry.
         hint: The configuration the trace ran at.
         weights: Parameters and buffers.
         storages: Every storage seen, by index.

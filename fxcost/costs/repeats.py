@@ -21,7 +21,6 @@ from fxcost.costs.timeline import Step, Timeline, highest, masked
 from fxcost.expr import Domain, Normaliser, Polynomial, Row
 from fxcost.expr.boxes import Search
 
-
 BOXES = 500
 """Boxes searched for a proof that a row need not be gated."""
 

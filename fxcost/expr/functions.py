@@ -119,3 +119,38 @@ class Log(OrderedFunction):
 
     nargs = (1,)
     python = math.log
+
+
+class Log10(OrderedFunction):
+    """Python's `math.log10(a)`.
+
+    >>> float(Log10(1000))
+    3.0
+    """
+
+    nargs = (1,)
+    python = math.log10
+
+
+class Hypot(OrderedFunction):
+    """Python's `math.hypot(a, b)`.
+
+    >>> float(Hypot(3, 4))
+    5.0
+    """
+
+    nargs = (2,)
+    python = math.hypot
+
+
+class Gcd(OrderedFunction):
+    """Python's `math.gcd(a, b)`.
+
+    >>> Gcd(12, 18)
+    6
+    """
+
+    is_integer = True
+    is_nonnegative = True
+    nargs = (2,)
+    python = math.gcd

@@ -74,8 +74,9 @@ class Program:
 
     def __init__(self, source: ExportedProgram) -> None:
         self.source = source
-        self.module: torch.nn.Module = source.module()
-        self.module.validate_inputs = False  # `batch` passes by name what a program may want by position
+        module = cast("Any", source.module())
+        module.validate_inputs = False  # `batch` passes by name what the program may want by position
+        self.module: torch.nn.Module = module
 
     @cached_property
     def inputs(self) -> dict[str, Any]:
@@ -138,7 +139,8 @@ class Program:
             if isinstance(value, torch.SymInt):
                 yield name, value
             elif isinstance(value, torch.Tensor):
-                for axis, size in enumerate(value.shape):
+                shape: tuple[Any, ...] = value.shape
+                for axis, size in enumerate(shape):
                     if isinstance(size, torch.SymInt):
                         yield f"size {axis} of {name}", size
 

@@ -1,8 +1,8 @@
 """Runs all alternatives of a choice in one trace, each as if it were the only one.
 
-Every alternative gets a stand-in for each tensor it takes, and what the alternatives return is joined into one
-stand-in. A stand-in owns no memory: where its alternative is chosen it is the tensor it stands for. The autograd
-functions do the same with gradients, so that the backward pass, too, is that of the chosen alternative.
+Every alternative gets a stand-in for each tensor it takes, and what the alternatives return is joined into
+one stand-in. A stand-in owns no memory: where its alternative is chosen it is the tensor it stands for. The
+autograd functions do the same with gradients, so that the backward pass, too, is the chosen alternative's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
 
 from fxcost.errors import FactoryError
 from fxcost.trace.gates import Gates
-from fxcost.trace.recorder import Like, Recorder
+from fxcost.trace.recorder import Like, Recorder, size_of
 from fxcost.trace.symbols import HyperparameterEnv
 
 
@@ -49,6 +49,8 @@ class Alternatives:
                 with self.gates.inside(condition):
                     found[key] = (condition, build[key]())
             except Exception:
+                if self.decided(condition):
+                    raise
                 self._leave_out(condition)
         return found
 
@@ -74,6 +76,8 @@ class Alternatives:
                 with self.gates.inside(condition):
                     result = module(*own_args, **own_kwargs)
             except Exception:
+                if self.decided(condition):
+                    raise
                 self._leave_out(condition)
                 continue
             results.append(tree_map_only(torch.Tensor, _unchanged(inputs, leaves), result))
@@ -81,9 +85,7 @@ class Alternatives:
         return self._joined(kept, results)
 
     def _leave_out(self, condition: sympy.Basic) -> None:
-        """Keep that a failed alternative is not the chosen one; raise what it raised if it is."""
-        if self.env.decided(condition):
-            raise
+        """Keep that a failed alternative is not the chosen one."""
         self.env.keep(self.gates.opposite(condition))
 
     def _joined(self, conditions: Sequence[sympy.Basic], results: Sequence[Any]) -> Any:
@@ -98,6 +100,19 @@ class Alternatives:
             for parts in zip(*(leaves for leaves, _ in flat), strict=True)
         ]
         return tree_unflatten(leaves, flat[0][1])
+
+    def decided(self, condition: sympy.Basic) -> bool:
+        """Tell whether a condition is true at the hint."""
+        return bool(self.env.size_hint(condition))
+
+    def chosen(self, conditions: Sequence[sympy.Basic], sizes: Sequence[Any]) -> Any:
+        """Return the size whose condition holds; one of the conditions does."""
+        expressions = [sympy.sympify(size_of(size)) for size in sizes]
+        if len(set(expressions)) == 1:
+            return sizes[0]
+        pairs = list(zip(expressions, conditions, strict=True))
+        expression = sympy.Piecewise(*pairs[:-1], (expressions[-1], True), evaluate=False)
+        return torch.SymInt(self.env.node(expression, int, int(self.env.size_hint(expression))))
 
     def stand_in(self, like: Like, targets: Sequence[tuple[sympy.Basic, torch.Tensor]]) -> torch.Tensor:
         """Return a tensor that is another one's memory wherever a condition says so."""
@@ -115,11 +130,9 @@ class Alternatives:
         if len({(tensor.dtype, tensor.ndim) for tensor in tensors}) != 1:
             kinds = ", ".join(f"{tensor.dtype} with {tensor.ndim} dimensions" for tensor in tensors)
             raise FactoryError(f"the alternatives return different kinds of tensors: {kinds}")
-        shape = [
-            self.env.chosen(conditions, sizes) for sizes in zip(*(t.shape for t in tensors), strict=True)
-        ]
+        shape = [self.chosen(conditions, sizes) for sizes in zip(*(t.shape for t in tensors), strict=True)]
         strides = [
-            self.env.chosen(conditions, sizes) for sizes in zip(*(t.stride() for t in tensors), strict=True)
+            self.chosen(conditions, sizes) for sizes in zip(*(t.stride() for t in tensors), strict=True)
         ]
         return Like(tuple(shape), tuple(strides), first.dtype)
 

@@ -34,9 +34,13 @@ INTEGER_OPERATIONS: dict[str, Callable[..., sympy.Basic]] = {
     ),
     "lshift": torch_functions.LShift,
     "rshift": torch_functions.RShift,
+    "bitwise_and": torch_functions.BitwiseFn_bitwise_and,
+    "bitwise_or": torch_functions.BitwiseFn_bitwise_or,
+    "bitwise_xor": torch_functions.BitwiseFn_bitwise_xor,
     "sym_min": torch_functions.Min,
     "sym_max": torch_functions.Max,
     "sym_float": torch_functions.ToFloat,
+    "gcd": functions.Gcd,
 }
 FLOAT_OPERATIONS: dict[str, Callable[..., sympy.Basic]] = {
     "add": functions.FloatAdd,
@@ -52,6 +56,7 @@ FLOAT_OPERATIONS: dict[str, Callable[..., sympy.Basic]] = {
     "ceil": torch_functions.CeilToInt,
     "trunc": torch_functions.TruncToInt,
     "round": torch_functions.RoundToInt,
+    "hypot": functions.Hypot,
 }
 IDENTITIES = {(int, "floor"), (int, "ceil"), (int, "trunc"), (int, "round"), (float, "sym_float")}
 FLOAT_RESULTS = {"int_truediv", "float_truediv", "float_pow", "sym_float"}
@@ -70,6 +75,11 @@ PYTHON: dict[str, Callable[..., Any]] = {
     "pow_by_natural": operator.pow,
     "lshift": operator.lshift,
     "rshift": operator.rshift,
+    "bitwise_and": operator.and_,
+    "bitwise_or": operator.or_,
+    "bitwise_xor": operator.xor,
+    "gcd": math.gcd,
+    "hypot": math.hypot,
     "sym_min": min,
     "sym_max": max,
     "sym_float": float,
@@ -84,4 +94,28 @@ PYTHON: dict[str, Callable[..., Any]] = {
     "gt": operator.gt,
     "ge": operator.ge,
 }
-MATHEMATICS = ("sqrt", "cos", "cosh", "sin", "sinh", "tan", "tanh", "asin", "acos", "atan", "log2")
+MATHEMATICS: dict[str, Callable[..., sympy.Basic]] = {
+    name: getattr(torch_functions, f"OpaqueUnaryFn_{name}")
+    for name in (
+        "sqrt",
+        "cos",
+        "cosh",
+        "sin",
+        "sinh",
+        "tan",
+        "tanh",
+        "asin",
+        "acos",
+        "atan",
+        "exp",
+        "log",
+        "log2",
+    )
+} | {"log10": functions.Log10}
+
+
+def decided_by_sign(left: sympy.Basic, right: sympy.Basic) -> bool:
+    """Tell whether one side is 0 and the other is positive for every setting."""
+    if right.is_zero:
+        return bool(left.is_positive)
+    return bool(left.is_zero) and bool(right.is_positive)

@@ -5,16 +5,19 @@ Each takes the function that it stands in for, as the rows of `construction.PATC
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, cast
 
 import torch
 
+from fxcost.trace.kernels import GROUPS
 from fxcost.trace.recorder import restate
 from fxcost.trace.twins import int_twin
 
 Function = Callable[..., Any]
 EMBEDDING, HEADS = 3, 4
+NUMBER_OF_GROUPS = 6
 
 
 def native_multi_head_attention(original: Function) -> Function:
@@ -62,6 +65,47 @@ def norm_except_dim(_original: Function) -> Function:
         return norms.view(shape)
 
     return norm
+
+
+def group_norm(original: Function) -> Function:
+    """Normalise groups as `native/group_norm.cpp` does, whose operator takes their number as an int."""
+
+    def normalise(
+        tensor: torch.Tensor, groups: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5, *rest: Any
+    ) -> torch.Tensor:
+        if not isinstance(groups, torch.SymInt):
+            return cast("torch.Tensor", original(tensor, groups, weight, bias, eps, *rest))
+        if tensor.shape[1] % groups != 0:
+            raise RuntimeError("Expected number of channels in input to be divisible by num_groups")
+        tensor = tensor.contiguous(memory_format=torch._prims_common.suggest_memory_format(tensor))
+        sizes = (*tensor.shape[:2], math.prod(tensor.shape[2:]))
+        tensor.__dict__[GROUPS] = groups
+        parameters = [given if given is None else given.contiguous() for given in (weight, bias)]
+        output = torch.ops.aten.native_group_norm(tensor, *parameters, *sizes, groups.node.hint, eps)[0]
+        if tensor.__dict__.pop(GROUPS, None) is not None:
+            int(groups)  # the kernel saw another tensor: pinned
+        restate(output, {NUMBER_OF_GROUPS: groups})
+        return cast("torch.Tensor", output)
+
+    return normalise
+
+
+def inference_mode(_original: Function) -> Function:
+    """Run inference mode without gradients: the same kernels, and operators reach the recorder decomposed."""
+
+    def enter(self: Any) -> None:
+        self._inference_mode_context = torch.set_grad_enabled(not self.mode)
+
+    return enter
+
+
+def uncompiled(_original: Function) -> Function:
+    """Return what is to be compiled as it is."""
+
+    def compile_(model: Any = None, **_options: Any) -> Any:
+        return model if model is not None else lambda function: function
+
+    return compile_
 
 
 def upsampling(original: Function) -> Function:

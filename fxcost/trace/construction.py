@@ -13,7 +13,7 @@ import numbers
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, cast
 from unittest.mock import patch
 
@@ -21,7 +21,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor
 
-from fxcost.trace import composites, recurrent, twins
+from fxcost.trace import composites, divisible, lazy, recurrent, spelling, twins
 
 Replacement = Callable[[Any], Any]
 
@@ -77,6 +77,46 @@ PATCHES: tuple[Patch, ...] = (
         "asks for the value and pins it; `if not multiplier` only asks whether it is 0",
         _nonzero,
     ),
+    Patch("torch:SymInt", "__hash__", "a key of a dict cannot be symbolic", spelling.hashing),
+    *(
+        Patch(f"torch:{number}", method, "text that names a symbol is not what a run has", replacement)
+        for number in ("SymInt", "SymFloat")
+        for method, replacement in (("__repr__", spelling.writing), ("__format__", spelling.formatting))
+    ),
+    Patch(
+        "torch.nn.parameter:UninitializedTensorMixin",
+        "materialize",
+        "a fake tensor cannot become the data of a real one",
+        lazy.materialize,
+    ),
+    *(
+        Patch(
+            f"torch.nn.parameter:{name}",
+            "__new__",
+            "a fake tensor cannot be made a subclass of Tensor",
+            lazy.uninitialized,
+        )
+        for name in ("UninitializedParameter", "UninitializedBuffer")
+    ),
+    Patch(
+        "torch.autograd.grad_mode:inference_mode",
+        "__enter__",
+        "operators are not taken apart before they are recorded",
+        composites.inference_mode,
+    ),
+    Patch("torch", "compile", "a compiled module is traced as the module it was", composites.uncompiled),
+    Patch(
+        "torch.nn.utils.weight_norm",
+        "norm_except_dim",
+        "C++ reads the weight's sizes as ints",
+        composites.norm_except_dim,
+    ),
+    Patch(
+        "torch.nn.utils.parametrizations",
+        "_is_orthogonal",
+        "asks for a weight's values, which decide no size",
+        lambda _original: lambda _weight, _eps=None: False,
+    ),
     Patch(
         "torch:Tensor",
         "__deepcopy__",
@@ -100,6 +140,9 @@ PATCHES: tuple[Patch, ...] = (
         "_transformer_encoder_layer_fwd",
         "its schema takes the width and the heads as ints and pins them",
         composites.transformer_encoder_layer_fwd,
+    ),
+    Patch(
+        "torch", "group_norm", "its schema takes the groups as an int and pins them", composites.group_norm
     ),
     Patch(
         "torch",
@@ -133,7 +176,7 @@ INITIALISERS = frozenset(name for name in dir(nn.init) if name.endswith("_") and
 NOT_MODEL_CODE = frozenset(sys.stdlib_module_names) | {
     "torch", "numpy", "sympy", "mpmath", "z3", "fxcost", "functorch", "pytest", "_pytest", "pluggy",
     "hypothesis", "click", "rich", "numba", "scipy", "networkx", "pip", "setuptools", "pkg_resources",
-    "huggingface_hub", "tokenizers", "triton",
+    "huggingface_hub", "tokenizers", "triton", "typing_extensions",
 }  # fmt: skip
 TWIN_OF = {
     id(original): twin
@@ -168,6 +211,8 @@ def symbolic_construction() -> Iterator[None]:
     """Patch what breaks on symbolic hyperparameters, and undo it at the end, however that comes."""
     importlib.import_module("torch.nn.modules.rnn")
     with contextlib.ExitStack() as stack:
+        if "torch._dynamo" in sys.modules:
+            stack.enter_context(torch.compiler.set_stance("force_eager"))  # for what is compiled already
         for entry in PATCHES:
             owner = entry.owner()
             if owner is not None:
@@ -194,4 +239,8 @@ def _replacements(module: ModuleType) -> dict[str, Any]:
     builtins = {name: twin for name, twin in twins.BUILTIN_TWINS.items() if name not in globals_}
     initialisers = {name: keep for name in INITIALISERS & globals_.keys() if callable(globals_[name])}
     twins_by_value = {name: TWIN_OF[id(value)] for name, value in globals_.items() if id(value) in TWIN_OF}
-    return builtins | initialisers | twins_by_value
+    roundings = {
+        name: divisible.branchless(value) for name, value in globals_.items() if type(value) is FunctionType
+    }
+    found = {name: twin for name, twin in roundings.items() if twin is not None}
+    return builtins | initialisers | twins_by_value | found

@@ -36,7 +36,7 @@ def replica(held: Held) -> Held:
     fake_mode = detect_fake_mode()
     if fake_mode is None:
         return held
-    with _disable_current_modes():  # type: ignore[no-untyped-call]
+    with _disable_current_modes():
         return cast("Held", _Replicas(fake_mode).value(held))
 
 
@@ -66,7 +66,7 @@ class _Replicas:
     def _module(self, module: nn.Module) -> nn.Module:
         if id(module) in self.modules:
             return self.modules[id(module)]
-        made = self.modules[id(module)] = cast("nn.Module", object.__new__(type(module)))
+        made = self.modules[id(module)] = object.__new__(type(module))
         attributes = vars(made)
         for name, value in vars(module).items():
             if name not in MODE_SWITCHES:

@@ -32,7 +32,9 @@ def _coincidences(config: Config) -> int:
     numbers = [value for value in config.values() if isinstance(value, int) and not isinstance(value, bool)]
     small = sum(5 for number in numbers if number < SMALL)
     composite = sum(1 for number in numbers if not _is_prime(_odd_part(number)))
-    related = sum(4 if a == b else 1 for a, b in combinations(numbers, 2) if a % b == 0 or b % a == 0)
+    related = sum(
+        4 if a == b else 1 for a, b in combinations(filter(None, numbers), 2) if a % b == 0 or b % a == 0
+    )
     return small + composite + related
 
 

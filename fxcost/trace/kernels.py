@@ -7,19 +7,45 @@ A rule runs under the fake mode and returns what the CPU's kernel does: shapes, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
+from torch import _meta_registrations
 
 from fxcost.trace.recurrent import lstm_workspace
 
 Kernel = Callable[..., Any]
+GROUPS = "_fxcost_groups"
 aten = torch.ops.aten
 
 
 def constant_pad_nd(*args: Any, **kwargs: Any) -> Any:
     """Pad through torch's Python reference: the C++ kernel reads sizes as ints and cannot take a SymInt."""
     return torch._refs.constant_pad_nd(*args, **kwargs)
+
+
+def addcmul(*args: Any, **kwargs: Any) -> Any:
+    """Multiply and add through torch's Python reference: the fake kernel expands to sizes read as ints."""
+    return torch._refs.addcmul(*args, **kwargs)
+
+
+def baddbmm(added: torch.Tensor, batch1: torch.Tensor, batch2: torch.Tensor, **kwargs: Any) -> torch.Tensor:
+    """Add to a batch of products: the fake kernel expands to sizes read as ints."""
+    return batch1.new_empty((*batch1.shape[:2], batch2.shape[2]))
+
+
+def grouped_mm(
+    mat1: torch.Tensor,
+    mat2: torch.Tensor,
+    offs: torch.Tensor | None = None,
+    bias: torch.Tensor | None = None,
+    out_dtype: torch.dtype | None = None,
+) -> torch.Tensor:
+    """Multiply groups of rows, each by its own matrix: only the fake kernel refuses float32."""
+    result = _meta_registrations._create_grouped_mm_output_tensor(  # type: ignore[no-untyped-call]
+        mat1, mat2, offs, out_dtype
+    )
+    return cast("torch.Tensor", result)
 
 
 def nothing(*args: Any, **kwargs: Any) -> None:
@@ -114,6 +140,43 @@ def native_layer_norm_backward(grad_out: torch.Tensor, *args: Any, **kwargs: Any
     return aten.native_layer_norm_backward.default(grad_out.contiguous(), *args, **kwargs)
 
 
+def native_group_norm(
+    image: torch.Tensor,
+    weight: torch.Tensor | None,
+    bias: torch.Tensor | None,
+    samples: int,
+    channels: int,
+    places: int,
+    groups: int,
+    eps: float,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Normalise groups, whose number comes with the image where it is symbolic: the schema has an int."""
+    shape = (samples, image.__dict__.pop(GROUPS, groups))
+    wider = weight is not None and image.dtype in (torch.bfloat16, torch.float16)
+    dtype = weight.dtype if weight is not None and wider else image.dtype
+    mean, deviation = (torch.empty(shape, dtype=dtype) for _ in range(2))
+    return _laid_out_like(image, tuple(image.shape)), mean, deviation
+
+
+def native_group_norm_backward(
+    grad_out: torch.Tensor,
+    image: torch.Tensor,
+    mean: torch.Tensor,
+    deviation: torch.Tensor,
+    weight: torch.Tensor | None,
+    samples: int,
+    channels: int,
+    places: int,
+    groups: int,
+    output_mask: Sequence[bool],
+) -> tuple[torch.Tensor | None, ...]:
+    """Differentiate group_norm."""
+    like_weight = image.new_empty((channels,)) if weight is None else weight
+    gradients = (_laid_out_like(image, tuple(image.shape)), like_weight, like_weight)
+    made = [torch.empty_like(g) if position else g for position, g in enumerate(gradients)]
+    return tuple(gradient if asked else None for gradient, asked in zip(made, output_mask, strict=True))
+
+
 def im2col(
     image: torch.Tensor,
     kernel_size: Sequence[int],
@@ -147,6 +210,13 @@ def _laid_out_like(image: torch.Tensor, shape: tuple[Any, ...]) -> torch.Tensor:
     return torch.empty(shape, dtype=image.dtype, memory_format=layout)
 
 
+def geqrf(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Factorise a matrix: no fake kernel takes symbolic sizes, and the CPU's result is column-major."""
+    *batch, rows, columns = matrix.shape
+    reflectors = matrix.new_empty((*batch, columns, rows)).transpose(-2, -1)
+    return reflectors, matrix.new_empty((*batch, torch.sym_min(rows, columns)))
+
+
 def trilinear(
     i1: torch.Tensor,
     i2: torch.Tensor,
@@ -176,6 +246,9 @@ INTERPOLATIONS = (
     "_upsample_bicubic2d_aa",
 )
 RULES: dict[torch._ops.OpOverload, Kernel] = {
+    aten.addcmul.default: addcmul,
+    aten.baddbmm.default: baddbmm,
+    aten._grouped_mm.default: grouped_mm,
     aten.constant_pad_nd.default: constant_pad_nd,
     aten.mkldnn_rnn_layer.default: mkldnn_rnn_layer,
     aten.mkldnn_rnn_layer_backward.default: mkldnn_rnn_layer_backward,
@@ -186,8 +259,11 @@ RULES: dict[torch._ops.OpOverload, Kernel] = {
     aten.binary_cross_entropy.default: _reduced_loss(3, aten.binary_cross_entropy.default),
     aten.col2im.default: col2im,
     aten.native_layer_norm_backward.default: native_layer_norm_backward,
+    aten.native_group_norm.default: native_group_norm,
+    aten.native_group_norm_backward.default: native_group_norm_backward,
     aten.im2col.default: im2col,
     aten._trilinear.default: trilinear,
+    aten.geqrf.default: geqrf,
     **{getattr(aten, name).default: upsample for name in INTERPOLATIONS},
     **{getattr(aten, f"{name}_backward").default: upsample_backward for name in INTERPOLATIONS},
 }

@@ -1,9 +1,9 @@
 """Which memory is alive when, where tensors of alternatives stand for each other's memory.
 
 A trace of all alternatives makes a stand-in tensor wherever an alternative takes its input or hands on its
-output. Where that alternative is the chosen one, the stand-in *is* another tensor's memory, and keeps it alive
-as long as it lives itself. So memory has several holders, each under a condition, and is split into pieces:
-each piece is what is freed when one of the holders goes.
+output. Where that alternative is the chosen one, the stand-in *is* another tensor's memory, and keeps it
+alive as long as it lives itself. So memory has several holders, each under a condition, and is split into
+pieces: each piece is what is freed when one of the holders goes.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import sympy
@@ -32,7 +32,7 @@ OWN = frozenset(
 )
 
 
-class Option(str):
+class Option(str):  # noqa: SLOT000 (CPython allows a str no slots of its own)
     """The text chosen where the trace runs; whatever looks at it fixes the choice, only `Switch` does not.
 
     Attributes:
@@ -52,10 +52,10 @@ class Option(str):
         return plain
 
 
-def option(env: HyperparameterEnv, symbol: sympy.Symbol, options: tuple[str, ...], chosen: str) -> Option:
+def option(env: HyperparameterEnv, symbol: sympy.Symbol, options: Iterable[object], chosen: object) -> Option:
     """Return the option chosen of a hyperparameter that is one of several texts."""
     found = Option(chosen)
-    found.env, found.symbol, found.options = env, symbol, options
+    found.env, found.symbol, found.options = env, symbol, tuple(map(str, options))
     return found
 
 

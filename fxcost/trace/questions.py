@@ -11,6 +11,7 @@ import sympy
 import torch
 
 from fxcost.program import Question, QuestionKind, Source
+from fxcost.trace.captured import captured_source
 
 TORCH_FOLDER = str(Path(torch.__file__).parent) + os.sep
 OWN_FOLDER = str(Path(__file__).absolute().parent) + os.sep
@@ -61,7 +62,7 @@ def user_source() -> Source | None:
         frame = frame.f_back
     if frame is None or _inside(frame, (PACKAGE_FOLDER,)):
         return None
-    return source_of(frame)
+    return captured_source(frame, TORCH_FOLDER) or source_of(frame)
 
 
 def asked(condition: sympy.Basic, *, pinned: bool = False) -> Question:

@@ -23,9 +23,10 @@ from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 
 from fxcost.errors import DataDependentError, UnknownOperatorError
 from fxcost.program import Event, Phase, Question, QuestionKind, Size, Source, TensorMeta
-from fxcost.trace.kernels import kernel_of
+from fxcost.trace.captured import captured_module
 from fxcost.trace.gates import Gates
 from fxcost.trace.gating import EVERYWHERE, Gated, Gating
+from fxcost.trace.kernels import kernel_of
 from fxcost.trace.known import KnownValues
 from fxcost.trace.lifetimes import Existence, Link
 from fxcost.trace.questions import user_source
@@ -182,7 +183,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._unpack(node, result)
 
     def _adds_gradients(self, args: Sequence[Any]) -> bool:
-        """Tell whether arguments are gradients: the autograd engine adds what reaches a tensor on two ways."""
+        """Tell whether arguments are gradients: the autograd engine adds those that reach one tensor."""
         return self.phase is Phase.BACKWARD and all(
             isinstance(argument, torch.Tensor) and self._phase_of(argument) is Phase.BACKWARD
             for argument in args
@@ -258,8 +259,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self.alive[tensor.untyped_storage()._cdata]
 
     def stand_in(self, like: Like, targets: Sequence[tuple[sympy.Basic, torch.Tensor]]) -> torch.Tensor:
-        """Return a tensor without memory of its own: where a condition holds it is the tensor given with it."""
-        with _disable_current_modes(), self.fake_mode:  # type: ignore[no-untyped-call]
+        """Return a tensor without memory of its own: where a condition holds it is that one's tensor."""
+        with _disable_current_modes(), self.fake_mode:
             tensor = torch.empty_strided(like.shape, like.strides, dtype=like.dtype)
         presence = self.gating.gates.any_of(condition for condition, _ in targets)
         gated = Gated(sympy.false, presence, tuple(targets))
@@ -303,11 +304,16 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if variable is not None:
                 return Place(self._names.get(id(variable), ""), None, self._presence(variable))
             return self._forward_places.get(node._sequence_nr(), NOWHERE)
-        module = next((self._names[id(m)] for m in reversed(self._module_stack) if id(m) in self._names), "")
-        place = Place(module, user_source(), self.gating.gates.current)
+        place = Place(self._module_path(), user_source(), self.gating.gates.current)
         if self.phase is Phase.FORWARD:
             self._forward_places.setdefault(torch._C._autograd._get_sequence_nr() - 1, place)
         return place
+
+    def _module_path(self) -> str:
+        """Return the path of the innermost module that has one; a graph's code has that of its origin."""
+        module = next((module for module in reversed(self._module_stack) if id(module) in self._names), None)
+        captured = captured_module() if isinstance(module, torch.fx.GraphModule) else None
+        return self._names.get(id(module), "") if captured is None else captured
 
     def name_modules(self, model: torch.nn.Module) -> None:
         """Learn the names of a model's modules and of the modules that own its parameters."""

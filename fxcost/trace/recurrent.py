@@ -86,6 +86,18 @@ class Kernels:
         cell = (forget * cell).add_(ingate * new)
         return outgate * cell.tanh(), cell
 
+    def rnn_tanh_cell(
+        self, inputs: torch.Tensor, hidden: torch.Tensor, *weights: torch.Tensor
+    ) -> torch.Tensor:
+        """Run one step of a plain recurrence."""
+        return _simple_cell(inputs, hidden, weights, torch.tanh)
+
+    def rnn_relu_cell(
+        self, inputs: torch.Tensor, hidden: torch.Tensor, *weights: torch.Tensor
+    ) -> torch.Tensor:
+        """Run one step of a plain recurrence with a rectifier."""
+        return _simple_cell(inputs, hidden, weights, torch.relu)
+
     def gru_cell(self, inputs: torch.Tensor, hidden: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:
         """Run one step of a GRU."""
         return _gru_cell(_linear(inputs, weights[0::2]), hidden, weights)
@@ -94,6 +106,15 @@ class Kernels:
 def _linear(inputs: torch.Tensor, weights: Weights) -> torch.Tensor:
     weight, bias = weights
     return functional.linear(inputs, weight, bias)
+
+
+def _simple_cell(
+    inputs: torch.Tensor, hidden: torch.Tensor, weights: Weights, activation: Callable[..., torch.Tensor]
+) -> torch.Tensor:
+    """Run ATen's SimpleCell: both projections live until the activation is done."""
+    from_hidden = _linear(hidden, weights[1::2])
+    from_inputs = _linear(inputs, weights[0::2])
+    return activation(from_hidden.add_(from_inputs))
 
 
 def _gru_one_direction(

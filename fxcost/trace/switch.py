@@ -19,8 +19,8 @@ from fxcost.trace.symbols import HyperparameterEnv
 class Switch(nn.Module):
     """The module that a hyperparameter chooses; only that one is built.
 
-    While a model is traced, the alternatives of a symbolic choice are traced together, each under the condition
-    that it is the chosen one: a network of many switches has one closed form.
+    While a model is traced, the alternatives of a symbolic choice are traced together, each under the
+    condition that it is the chosen one: a network of many switches has one closed form.
 
     Args:
         choice: A hyperparameter, or a comparison of hyperparameters.
@@ -55,9 +55,8 @@ class Switch(nn.Module):
         if env is None:
             chosen = _plain(choice)
             if chosen not in builders:
-                raise DeclarationError(
-                    f"Switch({chosen!r}, ...): no alternative for it; there are {', '.join(map(repr, builders))}"
-                )
+                known = ", ".join(map(repr, builders))
+                raise DeclarationError(f"Switch({chosen!r}, ...): no alternative for it; there are {known}")
             self.add_module(str(chosen), builders[chosen]())
             return
         built = env.alternatives.built(conditions, builders)
@@ -95,7 +94,7 @@ def conditions_of(
     conditions = {key: gates.known(condition(key)) for key in keys}
     possible = {key: each for key, each in conditions.items() if each is not sympy.false}
     any_of = gates.any_of(iter(possible.values()))
-    if not env.decided(any_of):
+    if not env.alternatives.decided(any_of):
         return None, {}
     env.keep(any_of)
     return env, possible
@@ -157,6 +156,7 @@ def reached(model: nn.Module, gates: Gates) -> Iterator[tuple[torch.Tensor, symp
         conditions = (
             {id(each): condition for condition, each in module.gated} if isinstance(module, Switch) else {}
         )
-        for child in module.children():
-            waiting.append((child, gates.both(gate, conditions.get(id(child), sympy.true))))
+        waiting += [
+            (child, gates.both(gate, conditions.get(id(child), sympy.true))) for child in module.children()
+        ]
     yield from found.items()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -34,6 +34,7 @@ from fxcost.trace.arithmetic import (
     MATHEMATICS,
     PYTHON,
     RELATIONS,
+    decided_by_sign,
 )
 from fxcost.trace.questions import asked, negation, user_source
 
@@ -166,7 +167,8 @@ class SizeNode(SymNode):
 
 def _install_operations() -> None:
     binary = {*INTEGER_OPERATIONS, *FLOAT_OPERATIONS, *RELATIONS} - {
-        "neg", "abs", "sym_float", "floor", "ceil", "trunc", "round", "bitwise_and", "bitwise_or", "bitwise_xor",
+        "neg", "abs", "sym_float", "floor", "ceil", "trunc", "round", "bitwise_and", "bitwise_or",
+        "bitwise_xor",
     }  # fmt: skip
     for method in binary:
         setattr(SizeNode, method, lambda self, other, method=method: self.binary(method, other))
@@ -291,7 +293,7 @@ class HyperparameterEnv(ShapeEnv):
             return self.constant(bool(answer))
         if left.pytype is bool:
             return self.truth(answer, sympy.And(left.evidence, right.evidence))
-        if left._expr == right._expr or _decided_by_sign(left._expr, right._expr):
+        if left._expr == right._expr or decided_by_sign(left._expr, right._expr):
             return self.constant(bool(answer))
         relation = RELATIONS[method](left._expr, right._expr, evaluate=False)
         return self.truth(bool(answer), relation if answer else negation(relation))
@@ -345,21 +347,6 @@ class HyperparameterEnv(ShapeEnv):
         if condition is not sympy.true:
             self._keep(condition, pinned=False)
 
-    def decided(self, condition: sympy.Basic) -> bool:
-        """Tell whether a condition is true at the hint."""
-        return bool(self.size_hint(condition))
-
-    def chosen(self, conditions: Sequence[sympy.Basic], sizes: Sequence[Any]) -> Any:
-        """Return the size whose condition holds; one of the conditions does."""
-        expressions = [
-            sympy.sympify(size.node._expr if isinstance(size, torch.SymInt) else size) for size in sizes
-        ]
-        if len(set(expressions)) == 1:
-            return sizes[0]
-        pairs = list(zip(expressions, conditions, strict=True))
-        expression = sympy.Piecewise(*pairs[:-1], (expressions[-1], True), evaluate=False)
-        return torch.SymInt(self.node(expression, int, int(self.size_hint(expression))))
-
     def evaluate_sym_node(
         self, sym_node: Any, size_oblivious: bool = False, fallback_value: bool | None = None
     ) -> Number:
@@ -399,13 +386,6 @@ class HyperparameterEnv(ShapeEnv):
 
     def simplify(self, expr: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         return expr
-
-
-def _decided_by_sign(left: sympy.Basic, right: sympy.Basic) -> bool:
-    """Tell whether one side is 0 and the other is positive for every setting."""
-    if right.is_zero:
-        return bool(left.is_positive)
-    return bool(left.is_zero) and bool(right.is_positive)
 
 
 def _goes_to_a_kernel(frame: Any) -> bool:

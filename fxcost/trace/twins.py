@@ -70,6 +70,45 @@ class float_twin(metaclass=_Twin):  # noqa: N801
         return builtins.float(*args)
 
 
+int_twin.__name__, float_twin.__name__ = "int", "float"
+
+
+class TypeTwin:
+    """Twin of `type`: a symbolic number is an `int` or a `float`. In everything else it is `type` itself."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what `type` does."""
+        if len(args) == 1 and isinstance(args[0], torch.SymInt):
+            return int_twin
+        if len(args) == 1 and isinstance(args[0], torch.SymFloat):
+            return float_twin
+        return builtins.type(*args, **kwargs)
+
+    def __getattribute__(self, name: str) -> Any:
+        return getattr(builtins.type, name)
+
+    def __instancecheck__(self, instance: object) -> bool:
+        return isinstance(instance, builtins.type)
+
+    def __subclasscheck__(self, subclass: type) -> bool:
+        return issubclass(subclass, builtins.type)
+
+    def __mro_entries__(self, _bases: tuple[object, ...]) -> tuple[type, ...]:
+        return (builtins.type,)
+
+    def __getitem__(self, parameters: Any) -> Any:
+        return builtins.type[parameters]
+
+    def __or__(self, other: Any) -> Any:
+        return builtins.type | other
+
+    def __eq__(self, other: object) -> bool:
+        return other is builtins.type or isinstance(other, TypeTwin)
+
+    def __hash__(self) -> int:
+        return hash(builtins.type)
+
+
 class integral_twin(metaclass=_Twin):  # noqa: N801
     """Twin of `numbers.Integral`, which torch.nn asks a normalised shape for."""
 
@@ -104,8 +143,11 @@ def is_symbolic(value: object) -> bool:
 
 def round_twin(number: Any, ndigits: int | None = None) -> Any:
     """Twin of `round`, half to even."""
-    if isinstance(number, torch.SymInt) and (ndigits is None or ndigits >= 0):
-        return number
+    if isinstance(number, torch.SymInt):
+        if ndigits is None or ndigits >= 0:
+            return number
+        unit = 10**-ndigits
+        return torch.SymInt((number / unit).node.round()) * unit
     if isinstance(number, torch.SymFloat) and ndigits is None:
         return torch.SymInt(number.node.round())
     return builtins.round(number, ndigits)
@@ -184,16 +226,43 @@ def prod_twin(values: Iterable[Any], *, start: Any = 1) -> Any:
 
 
 def gcd_twin(*values: Any) -> Any:
-    """Twin of `math.gcd`: Euclid's algorithm, whose steps are questions."""
+    """Twin of `math.gcd`."""
     if not any(map(is_symbolic, values)):
         return math.gcd(*values)
-    return functools.reduce(_gcd, values, 0)
+    return functools.reduce(lambda a, b: _of_two("gcd", a, b), values) if len(values) > 1 else abs(values[0])
 
 
-def _gcd(a: Any, b: Any) -> Any:
-    while b != 0:
-        a, b = b, a % b
-    return abs(a)
+def lcm_twin(*values: Any) -> Any:
+    """Twin of `math.lcm`, of integers that are not 0."""
+    if not any(map(is_symbolic, values)):
+        return math.lcm(*values)
+    return (
+        functools.reduce(lambda a, b: abs(a * b) // gcd_twin(a, b), values)
+        if len(values) > 1
+        else abs(values[0])
+    )
+
+
+def hypot_twin(*coordinates: Any) -> Any:
+    """Twin of `math.hypot`, symbolic in two dimensions."""
+    if len(coordinates) != 2 or not any(map(is_symbolic, coordinates)):
+        return math.hypot(*coordinates)
+    return _of_two("hypot", *map(torch.sym_float, coordinates))
+
+
+def _of_two(method: str, a: Any, b: Any) -> Any:
+    """Return an operation on two numbers, of which at least one is symbolic or both are plain."""
+    if not (is_symbolic(a) or is_symbolic(b)):
+        return getattr(math, method)(a, b)
+    env = (a if is_symbolic(a) else b).node.shape_env
+    first, second = (number.node if is_symbolic(number) else env.constant(number) for number in (a, b))
+    wrap = torch.SymInt if first.pytype is int else torch.SymFloat
+    return wrap(first.binary(method, second))
+
+
+def fabs_twin(x: Any) -> Any:
+    """Twin of `math.fabs`."""
+    return abs(torch.sym_float(x)) if is_symbolic(x) else math.fabs(x)
 
 
 def isclose_twin(a: Any, b: Any, *, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> bool:
@@ -213,6 +282,7 @@ def pow_twin(base: Any, exponent: Any) -> Any:
 BUILTIN_TWINS: dict[str, Any] = {
     "int": int_twin,
     "float": float_twin,
+    "type": TypeTwin(),
     "round": round_twin,
     "max": max_twin,
     "min": min_twin,
@@ -225,6 +295,9 @@ MATH_TWINS: dict[str, Any] = {
     "isqrt": isqrt_twin,
     "prod": prod_twin,
     "gcd": gcd_twin,
+    "lcm": lcm_twin,
+    "hypot": hypot_twin,
+    "fabs": fabs_twin,
     "isclose": isclose_twin,
     "pow": pow_twin,
 }

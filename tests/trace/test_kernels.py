@@ -73,7 +73,34 @@ class Products(nn.Bilinear):
         return super().forward(x, x)
 
 
+def scaled(width):
+    return Wrapped(
+        lambda self, x: torch.addcmul(self.linear.bias, self.linear.weight[0], self.linear(x)),
+        linear=nn.Linear(width, width),
+    )
+
+
+def batched(width):
+    return Wrapped(
+        lambda self, x: torch.baddbmm(self.linear.bias[:1], x[:, None, :], self.linear(x)[:, :, None]),
+        linear=nn.Linear(width, width),
+    )
+
+
+class Experts(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(2, width, 8))
+
+    def forward(self, x):
+        offsets = torch.tensor([1, x.shape[0]], dtype=torch.int32)
+        return functional.grouped_mm(x, self.weight, offs=offsets).square()
+
+
 NEEDS = {
+    aten.addcmul.default: factory_of(scaled),
+    aten.baddbmm.default: factory_of(batched),
+    aten._grouped_mm.default: factory_of(Experts, width=fc.Int(8, 64, step=4), batch=fc.Int(4, 16, step=4)),
     aten.constant_pad_nd.default: factory_of(padded),
     aten.mkldnn_rnn_layer.default: factory_of(recurrent, states, **SEQUENCE),
     aten.mkldnn_rnn_layer_backward.default: factory_of(recurrent, states, **SEQUENCE),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import sympy
 import torch
@@ -50,6 +52,15 @@ def test_multihead_attention_asks_for_divisibility_without_its_being_declared():
     }
     assert allowed <= {(w, h) for w, h in points if w % h == 0}
     assert (44, 4) in allowed
+
+
+def test_a_deep_copied_configuration_asks_the_same_environment():
+    def copied(width, depth):
+        setting = copy.deepcopy({"depth": depth})
+        return nn.Sequential(*[nn.Linear(width, width) for _ in range(setting["depth"])])
+
+    program = traced(factory_of(copied, depth=fc.Int(1, 6)), width=31, depth=3, batch=7)
+    assert texts(program, QuestionKind.SPECIALISATION) == {"depth == 3"}
 
 
 def test_what_model_code_compares_is_a_model_condition_with_its_line():
