@@ -70,8 +70,4 @@ def _described(piece: Piece) -> list[Text]:
 
 
 def _conditions(where: Where) -> list[Text]:
-    lines: list[Text] = []
-    for index, held in enumerate(where.sets):
-        lines += [Text("or")] * (index > 0)
-        lines += [remarked(each.text, each.remark(line_of)) for each in held] or [Text("every setting")]
-    return lines
+    return [remarked(text, remark) for text, remark in where.lines(line_of)]

@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import sympy
 
 from fxcost.expr import evaluate_arrays
 from fxcost.expr.grid import UNDEFINED
-from fxcost.expr.vectorised import Array
+from fxcost.expr.vectorised import INT64, Array
 from fxcost.solve.constraints import Constraint
 from fxcost.solve.lattice import Box, Lattice
 
 LOOKED_AT = 1 << 22
-"""So many combinations are looked at, of the hyperparameters that conditions read."""
+"""So many combinations of values are looked at, those counted once that no condition tells apart."""
 
 
 @dataclass(frozen=True)
@@ -51,47 +52,86 @@ def counted(
     Counts(all=24, own=(8, 7))
     """
     conditions = [constraint.condition for constraint in declared]
-    if None in conditions:
+    every = [condition for region in (conditions, *regions) for condition in region]
+    if None in every:
         return None
-    read = {symbol for each in [conditions, *regions] for part in each for symbol in part.free_symbols}
-    names = [name for name in lattice.names if lattice.domain.symbols[name] in read]
-    sizes = {name: _size(lattice, box, name) for name in lattice.names}
-    if math.inf in sizes.values():
-        return None
-    shape = tuple(int(sizes[name]) for name in names)
-    others = math.prod(int(size) for name, size in sizes.items() if name not in names)
-    if math.prod(shape) > LOOKED_AT:
-        return None
-    mesh = dict(zip(names, np.ix_(*(_values(lattice, box, name) for name in names)), strict=True))
     try:
-        left = _truth(conditions, mesh, shape)
-        total, own = np.count_nonzero(left), []
-        for region in regions:
-            inside = left & _truth(region, mesh, shape)
-            own.append(int(np.count_nonzero(inside)) * others)
-            left &= ~inside
+        axes = {name: _axis(lattice, box, name, every) for name in lattice.names}
+        if None in axes.values():
+            return None
+        classes = _Classes({name: axis for name, axis in axes.items() if axis is not None})
+        return classes.counts(conditions, regions) if classes.size <= LOOKED_AT else None
     except UNDEFINED:
         return None
-    return Counts(int(total) * others, tuple(own))
 
 
-def _size(lattice: Lattice, box: Box, name: str) -> float:
+@dataclass(frozen=True, eq=False)
+class _Axis:
+    """Values of a hyperparameter, and how many like each there are that no condition tells apart."""
+
+    values: Array
+    alike: Array
+
+
+@dataclass(frozen=True)
+class _Classes:
+    """The combinations of values that conditions may tell apart."""
+
+    axes: Mapping[str, _Axis]
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(len(axis.values) for axis in self.axes.values())
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    def counts(self, declared: Sequence[sympy.Basic], regions: Sequence[Sequence[sympy.Basic]]) -> Counts:
+        """Count the settings of each region that are in no earlier one."""
+        mesh = dict(zip(self.axes, np.ix_(*(axis.values for axis in self.axes.values())), strict=True))
+        left = self._truth(declared, mesh)
+        total, own = self._count(left), []
+        for region in regions:
+            inside = left & self._truth(region, mesh)
+            own.append(self._count(inside))
+            left &= ~inside
+        return Counts(total, tuple(own))
+
+    def _truth(self, conditions: Sequence[sympy.Basic], mesh: Mapping[str, Array]) -> Array:
+        truth = np.ones(self.shape, dtype=bool)
+        for condition in conditions:
+            truth &= np.asarray(evaluate_arrays(condition, mesh), dtype=bool)
+        return truth
+
+    def _count(self, inside: Array) -> int:
+        """Add up how many settings are like those inside, exactly."""
+        exact = math.prod(int(axis.alike.sum()) for axis in self.axes.values()) >= INT64
+        number = inside.astype(object if exact else np.int64)
+        for axis in reversed(list(self.axes.values())):
+            number = number @ axis.alike
+        return int(number)
+
+
+def _axis(lattice: Lattice, box: Box, name: str, conditions: Sequence[sympy.Basic]) -> _Axis | None:
+    """Return the values that conditions may tell apart; None where they are too many.
+
+    Where each condition that reads it reads nothing else, one value stands for all that satisfy the same.
+    """
     index = lattice.positions[name]
     low, high = box.low[index], box.high[index]
-    if lattice.listed[index] is None:
-        return 1 if low == high else math.inf
-    return int(high - low) + 1
-
-
-def _values(lattice: Lattice, box: Box, name: str) -> Array:
-    index = lattice.positions[name]
-    low, high = box.low[index], box.high[index]
-    positions = np.array([low]) if low == high else np.arange(int(low), int(high) + 1)
-    return lattice.values_of(index, positions)
-
-
-def _truth(conditions: Iterable[sympy.Basic], mesh: Mapping[str, Array], shape: tuple[int, ...]) -> Array:
-    truth = np.ones(shape, dtype=bool)
-    for condition in conditions:
-        truth &= np.asarray(evaluate_arrays(condition, mesh), dtype=bool)
-    return truth
+    reading = [each for each in conditions if lattice.domain.symbols[name] in each.free_symbols]
+    if low != high and lattice.listed[index] is None:
+        return None
+    size = 1 if low == high else int(high - low) + 1
+    if not reading:
+        return _Axis(lattice.values_of(index, np.array([low])), np.array([size], dtype=object))
+    if size > LOOKED_AT:
+        return None
+    positions = np.array([low]) if size == 1 else np.arange(int(low), int(high) + 1)
+    values = lattice.values_of(index, positions)
+    if any(len(condition.free_symbols) > 1 for condition in reading):
+        return _Axis(values, np.ones(size, dtype=np.int64))
+    truths = [np.broadcast_to(evaluate_arrays(each, {name: values}), size).astype(bool) for each in reading]
+    _, first, alike = np.unique(np.stack(truths), axis=1, return_index=True, return_counts=True)
+    return _Axis(values[first], alike)

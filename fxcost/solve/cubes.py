@@ -19,6 +19,9 @@ from fxcost.program import Question
 POINTS = 1 << 16
 """Conditions are compared by their truth at so many settings, others by how they are written."""
 
+WIDENED = 8
+"""Conditions that are not needed are looked for in so many cubes; in more, it takes too long."""
+
 Names: TypeAlias = "frozenset[str]"
 
 
@@ -71,19 +74,9 @@ class Frame:
         return readable(clause.condition, self.grids)
 
     def united(self, cubes: Sequence[Cube]) -> list[Cube]:
-        """Return fewer cubes that hold the same settings: two that differ in one condition become one."""
-        left, done = list(cubes), list[Cube]()
-        while left:
-            first = left.pop(0)
-            for index, other in enumerate(left + done):
-                joined = self._joined(first, other)
-                if joined is not None:
-                    (left if index < len(left) else done).remove(other)
-                    left.insert(0, joined)
-                    break
-            else:
-                done.append(first)
-        return done
+        """Return fewer and shorter cubes that hold the same settings."""
+        fewer = self._merged(cubes)
+        return self._merged(self._widened(fewer)) if 1 < len(fewer) <= WIDENED else fewer
 
     def outside(self, cubes: Iterable[Cube], most: int) -> list[Cube] | None:
         """Return the settings in none of some cubes, as cubes; None where those are more than so many."""
@@ -95,6 +88,42 @@ class Frame:
             if len(left) > most:
                 return None
         return self.united(left)
+
+    def _merged(self, cubes: Sequence[Cube]) -> list[Cube]:
+        """Put two cubes together, as long as there are two that differ in one condition only."""
+        left, done = list(cubes), list[Cube]()
+        while left:
+            first = left.pop(0)
+            for index, other in enumerate(left + done):
+                joined = self._joined(first, other)
+                if joined is not None:
+                    waiting = len(left)
+                    left = [joined, *(each for place, each in enumerate(left) if place != index)]
+                    done = [each for place, each in enumerate(done, start=waiting) if place != index]
+                    break
+            else:
+                done.append(first)
+        return done
+
+    def _widened(self, cubes: list[Cube]) -> list[Cube]:
+        """Drop the conditions without which a cube holds more, but nothing that the others do not hold."""
+        wide = list(cubes)
+        for index, cube in enumerate(cubes):
+            for names in cube:
+                rest = {name: clause for name, clause in wide[index].items() if name != names}
+                opposite = Clause(sympy.Not(cube[names].condition))
+                more = self._within(rest, opposite)
+                others = wide[:index] + wide[index + 1 :]
+                if more is None or not self._left(more, others):
+                    wide[index] = rest
+        return wide
+
+    def _left(self, cube: Cube, others: Iterable[Cube]) -> list[Cube]:
+        """Return the settings of a cube in none of some others, as cubes that share none."""
+        left = [cube]
+        for other in others:
+            left = [part for whole in left for part in self._without(whole, other)]
+        return left
 
     def _within(self, cube: Cube, clause: Clause) -> Cube | None:
         names = frozenset(symbol.name for symbol in clause.condition.free_symbols)

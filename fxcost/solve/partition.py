@@ -59,7 +59,7 @@ class Piece:
         refused = "" if self.refusal is None else f" refused: {self.refusal.text(place)}"
         head = f"{self.size}{refused}, {which}"
         verified = [f"  {basis}" for basis in self.basis if basis.startswith("verified")]
-        return [head, *(f"  {line}" for line in self.where.lines(place)), *verified]
+        return [head, *(f"  {line}" for line in _lines(self.where, place)), *verified]
 
     def as_dict(self, place: Place = str) -> dict[str, Any]:
         """Return it for JSON."""
@@ -139,7 +139,7 @@ class Partition:
         if self.uncovered is not None:
             lines.append(f"not covered: settings such as {assignments_text(self.uncovered)}")
         if self.uncovered_where is not None:
-            lines += [f"      {line}" for line in self.uncovered_where.lines(place)]
+            lines += [f"      {line}" for line in _lines(self.uncovered_where, place)]
         return "\n".join(lines)
 
     def __str__(self) -> str:
@@ -213,3 +213,7 @@ def _piece(exploration: Exploration, group: Group) -> Piece:
         basis=() if group.refusal else tuple(dict.fromkeys(part.region.basis for part in group.parts)),
         refusal=group.refusal,
     )
+
+
+def _lines(where: Where, place: Place) -> list[str]:
+    return [f"{text}  # {remark}" if remark else text for text, remark in where.lines(place)]

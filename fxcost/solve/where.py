@@ -48,32 +48,26 @@ class Where:
 
     @property
     def text(self) -> str:
-        """Return it as a condition in Python.
+        """Return it as a condition in Python, what all sets share first.
 
-        >>> wide, deep = Held("width > 8", ()), Held("depth > 2 or width > 4", ())
-        >>> Where(((wide, deep), (deep,))).text
-        '(width > 8 and (depth > 2 or width > 4)) or (depth > 2 or width > 4)'
+        >>> wide, deep, even = Held("width > 8", ()), Held("depth > 2", ()), Held("width % 2 == 0", ())
+        >>> Where(((even, wide), (deep, even))).text
+        'width % 2 == 0 and (width > 8 or depth > 2)'
         """
-        if not all(self.sets):
-            return "True"
-        several = len(self.sets) > 1
-        texts = [
-            " and ".join(_operand(held.text, " or ", len(each) > 1) for held in each) for each in self.sets
-        ]
-        return " or ".join(
-            _operand(text, " ", several and (" and " in text or " or " in text)) for text in texts
-        )
+        shared, rest = self._split
+        either = [_joined(alternative, len(rest) > 1) for alternative in rest]
+        several = f"({' or '.join(either)})" if shared and len(either) > 1 else " or ".join(either)
+        texts = [_operand(held.text, len(shared) + len(rest) > 1) for held in shared]
+        return " and ".join([*texts, *filter(None, [several])]) or "True"
 
-    def lines(self, place: Place = str) -> list[str]:
-        """Return it as lines of Python, each condition with a remark; `place` writes lines of code."""
-        lines: list[str] = []
-        for index, held in enumerate(self.sets):
-            lines += ["or"] * (index > 0)
-            lines += [
-                f"{each.text}  # {each.remark(place)}" if each.questions else each.text for each in held
-            ]
-            lines += ["every setting"] * (not held)
-        return lines
+    def lines(self, place: Place = str) -> list[tuple[str, str]]:
+        """Return it as lines of Python, each with a remark; `place` writes lines of code."""
+        shared, rest = self._split
+        lines = [(held.text, held.remark(place)) for held in shared]
+        for index, alternative in enumerate(rest):
+            remark = "; ".join(filter(None, (held.remark(place) for held in alternative)))
+            lines.append(("or " * (index > 0) + _joined(alternative, len(rest) > 1), remark))
+        return lines or [("every setting", "")]
 
     def as_list(self, place: Place = str) -> list[list[dict[str, Any]]]:
         """Return it for JSON; `place` writes lines of code."""
@@ -81,6 +75,15 @@ class Where:
             [{"condition": each.text, "kind": each.kind, "line": each.line(place)} for each in held]
             for held in self.sets
         ]
+
+    @property
+    def _split(self) -> tuple[list[Held], list[list[Held]]]:
+        """What all sets share, and what each has besides; nothing, where one has nothing besides."""
+        texts = [{held.text for held in each} for each in self.sets]
+        common = set.intersection(*texts) if texts else set()
+        shared = [held for held in self.sets[0] if held.text in common]
+        rest = [[held for held in each if held.text not in common] for each in self.sets]
+        return shared, rest if all(rest) else []
 
 
 def where(frame: Frame, cubes: Iterable[Cube]) -> Where:
@@ -92,5 +95,12 @@ def _held(frame: Frame, clause: Clause) -> Held:
     return Held(frame.text(clause), clause.questions)
 
 
-def _operand(text: str, operator: str, inside: bool) -> str:
-    return f"({text})" if inside and operator in text else text
+def _joined(alternative: list[Held], several: bool) -> str:
+    """Return conditions that all hold as an operand of `or`, where there are several such."""
+    text = " and ".join(_operand(held.text, len(alternative) > 1) for held in alternative)
+    return f"({text})" if several and len(alternative) > 1 else text
+
+
+def _operand(text: str, several: bool) -> str:
+    """Return a condition as an operand of `and`."""
+    return f"({text})" if several and " or " in text else text
