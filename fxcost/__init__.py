@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fxcost.solve import Infeasible as Infeasible
     from fxcost.solve import Limit as Limit
     from fxcost.solve import Optimum as Optimum
+    from fxcost.solve import Partition as Partition
     from fxcost.solve import Proved as Proved
     from fxcost.solve import Refuted as Refuted
     from fxcost.solve import Unknown as Unknown
@@ -41,6 +42,7 @@ _HOMES = {
         "Infeasible",
         "Limit",
         "Optimum",
+        "Partition",
         "Proved",
         "Refuted",
         "Unknown",

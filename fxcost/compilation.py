@@ -14,6 +14,9 @@ from fxcost.expr import conditions
 from fxcost.factory import ModelFactory
 from fxcost.graphs import factory_of
 from fxcost.quantity import Quantity
+from fxcost.solve import Partition, partition
+from fxcost.solve.budget import DEFAULT_SECONDS, Progress
+from fxcost.solve.partition import REGIONS
 from fxcost.space import AnyDomain, Space
 from fxcost.trace import LossFunction, Subject, Training, generic_hint, trace
 
@@ -87,6 +90,39 @@ class Cost:
             f"{conditions.readable(question.condition, domain)}  [{question.kind}, {question.source}]"
             for question in self.first.questions
         ]
+
+    def partition(
+        self,
+        *,
+        regions: int = REGIONS,
+        time_limit: float = DEFAULT_SECONDS,
+        progress: Progress | None = None,
+        **restriction: object,
+    ) -> Partition:
+        """Divide the space into pieces with one closed form each, with a proof that no setting is left out.
+
+        Args:
+            regions: At most so many regions are traced that were not known before.
+            time_limit: Seconds of search; tracing and comparing closed forms are not counted.
+            progress: Is told what happens, in a few words at a time.
+            **restriction: Hyperparameters to fix, or to bound by a pair, as in `Space.restrict`.
+
+        Raises:
+            EmptySpaceError: The restriction or the space's conditions leave no setting.
+            FactoryError: The factory raises whatever the setting is.
+
+        Example:
+            >>> import torch, fxcost as fc
+            >>> @fc.model(width=fc.Int(8, 64), example=lambda: torch.zeros(2, 4))
+            ... def net(width):
+            ...     return torch.nn.Linear(4, width, bias=width > 32)
+            >>> cost = fc.cost(net)
+            >>> print(cost.partition().of(cost.parameters))
+            if width > 32: 5*width
+            else: 4*width
+        """
+        quantities = tuple(self.quantities.values())
+        return partition(quantities, regions=regions, time_limit=time_limit, progress=progress, **restriction)
 
     def __str__(self) -> str:
         lines = [f"{name} = {quantity}" for name, quantity in self.quantities.items()]

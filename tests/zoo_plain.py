@@ -1,4 +1,4 @@
-"""The zoo's factories in plain PyTorch, with the modules they build and the domains all of the zoo shares."""
+"""The zoo's factories in plain PyTorch, with the modules they build: models that everybody writes."""
 
 from __future__ import annotations
 
@@ -9,53 +9,46 @@ from torch import nn
 from torch.nn import functional
 
 import fxcost as fc
-
-CLASSES = fc.Int(10, 100, step=10)
-VOCABULARY = fc.Int(100, 1000, step=100)
-BATCH = fc.Int(2, 6)
-PICTURES = {"batch": BATCH, "resolution": fc.Int(64, 128, step=16)}
-TEXTS = {"batch": BATCH, "seq": fc.Int(8, 64, step=4)}
-
-
-def pictures(batch, resolution):
-    return torch.randn(batch, 3, resolution, resolution)
-
-
-def texts(batch, seq):
-    return torch.zeros(batch, seq, dtype=torch.long)
-
-
-def signals(batch, seq, features):
-    return torch.randn(batch, seq, features)
-
-
-def hidden_states(batch, seq, width):
-    return torch.randn(batch, seq, width)
+from tests.zoo_domains import (
+    BATCH,
+    CLASSES,
+    DEPTH,
+    PICTURES,
+    TEXTS,
+    VOCABULARY,
+    hidden_states,
+    pictures,
+    signals,
+    texts,
+)
 
 
 @fc.model(
     features=fc.Int(8, 64, step=4),
     hidden=fc.Int(16, 256, step=16),
+    depth=DEPTH,
     batch=fc.Int(1, 64),
     example=lambda batch, features: torch.randn((batch, features)),
     loss=lambda output: functional.mse_loss(output, torch.ones_like(output)),
 )
-def mlp(features, hidden):
+def mlp(features, hidden, depth):
+    layers = []
+    for _ in range(depth):
+        layers += [nn.Linear(hidden, hidden), nn.Tanh()]
     return nn.Sequential(
         nn.Linear(features, hidden),
         nn.ReLU(),
-        nn.Linear(hidden, hidden),
-        nn.Tanh(),
+        *layers,
         nn.Dropout(0.2),
         nn.Linear(hidden, 1),
     )
 
 
 class LSTMLanguageModel(nn.Module):
-    def __init__(self, vocabulary, width, hidden):
+    def __init__(self, vocabulary, width, hidden, depth):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, width)
-        self.lstm = nn.LSTM(width, hidden, num_layers=2, batch_first=True, dropout=0.1)
+        self.lstm = nn.LSTM(width, hidden, num_layers=depth, batch_first=True, dropout=0.1)
         self.head = nn.Linear(hidden, vocabulary)
 
     def forward(self, ids):
@@ -64,16 +57,21 @@ class LSTMLanguageModel(nn.Module):
 
 
 @fc.model(
-    vocabulary=VOCABULARY, width=fc.Int(16, 64, step=8), hidden=fc.Int(16, 96, step=8), **TEXTS, example=texts
+    vocabulary=VOCABULARY,
+    width=fc.Int(16, 64, step=8),
+    hidden=fc.Int(16, 96, step=8),
+    depth=fc.Int(2, 4),
+    **TEXTS,
+    example=texts,
 )
-def lstm_language_model(vocabulary, width, hidden):
-    return LSTMLanguageModel(vocabulary, width, hidden)
+def lstm_language_model(vocabulary, width, hidden, depth):
+    return LSTMLanguageModel(vocabulary, width, hidden, depth)
 
 
 class GRUClassifier(nn.Module):
-    def __init__(self, features, hidden, classes):
+    def __init__(self, features, hidden, depth, classes):
         super().__init__()
-        self.gru = nn.GRU(features, hidden, batch_first=True, bidirectional=True)
+        self.gru = nn.GRU(features, hidden, depth, batch_first=True, bidirectional=True)
         self.head = nn.Linear(2 * hidden, classes)
 
     def forward(self, signal):
@@ -83,13 +81,14 @@ class GRUClassifier(nn.Module):
 
 @fc.model(
     features=fc.Int(4, 32, step=4),
-    hidden=fc.Int(16, 96, step=8),
+    hidden=fc.Int(16, 64, step=8),
+    depth=fc.Int(1, 4),
     classes=CLASSES,
     **TEXTS,
     example=signals,
 )
-def gru_classifier(features, hidden, classes):
-    return GRUClassifier(features, hidden, classes)
+def gru_classifier(features, hidden, depth, classes):
+    return GRUClassifier(features, hidden, depth, classes)
 
 
 def double_convolution(inputs, outputs, groups):
@@ -104,56 +103,66 @@ def double_convolution(inputs, outputs, groups):
 
 
 class UNet(nn.Module):
-    def __init__(self, channels, groups):
+    def __init__(self, channels, groups, depth):
         super().__init__()
-        self.encode = double_convolution(3, channels, groups)
-        self.middle = double_convolution(channels, 2 * channels, groups)
-        self.up = nn.ConvTranspose2d(2 * channels, channels, 2, stride=2)
-        self.decode = double_convolution(2 * channels, channels, groups)
+        widths = [channels * 2**level for level in range(depth + 1)]
+        pairs = list(itertools.pairwise(widths))
+        self.stem = double_convolution(3, channels, groups)
+        self.down = nn.ModuleList(double_convolution(narrow, wide, groups) for narrow, wide in pairs)
+        self.up = nn.ModuleList(nn.ConvTranspose2d(wide, narrow, 2, stride=2) for narrow, wide in pairs)
+        self.decode = nn.ModuleList(double_convolution(wide, narrow, groups) for narrow, wide in pairs)
         self.head = nn.Conv2d(channels, 1, 1)
 
     def forward(self, picture):
-        skip = self.encode(picture)
-        deep = self.middle(functional.max_pool2d(skip, 2))
-        return self.head(self.decode(torch.cat([self.up(deep), skip], dim=1)))
+        skips = [self.stem(picture)]
+        for block in self.down:
+            skips.append(block(functional.max_pool2d(skips[-1], 2)))
+        states = skips.pop()
+        for up, decode in zip(reversed(self.up), reversed(self.decode), strict=True):
+            states = decode(torch.cat([up(states), skips.pop()], dim=1))
+        return self.head(states)
 
 
 @fc.model(
-    space=fc.Space(channels=fc.Int(8, 32, step=4), groups=fc.Choice(1, 2, 4, 8), **PICTURES).where(
-        "channels % groups == 0"
-    ),
+    space=fc.Space(
+        channels=fc.Int(8, 16, step=4),
+        groups=fc.Choice(1, 2, 4, 8),
+        depth=fc.Int(1, 3),
+        batch=BATCH,
+        resolution=fc.Int(32, 64, step=16),
+    ).where("channels % groups == 0"),
     example=pictures,
     loss=lambda output: functional.binary_cross_entropy_with_logits(output, torch.ones_like(output)),
 )
-def unet(channels, groups):
-    return UNet(channels, groups)
+def unet(channels, groups, depth):
+    return UNet(channels, groups, depth)
 
 
 @fc.model(
     channels=fc.Int(8, 32, step=4),
     latent=fc.Int(4, 32, step=4),
+    depth=fc.Int(1, 4),
     **PICTURES,
     example=pictures,
     loss=lambda output: output.mean(),
 )
-def conv_autoencoder(channels, latent):
-    return nn.Sequential(
-        nn.Conv2d(3, channels, 3, stride=2, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(channels, latent, 3, stride=2, padding=1),
-        nn.ReLU(),
-        nn.ConvTranspose2d(latent, channels, 4, stride=2, padding=1),
-        nn.ReLU(),
-        nn.ConvTranspose2d(channels, 3, 4, stride=2, padding=1),
-        nn.Sigmoid(),
-    )
+def conv_autoencoder(channels, latent, depth):
+    layers = [nn.Conv2d(3, channels, 3, stride=2, padding=1), nn.ReLU()]
+    for _ in range(depth - 1):
+        layers += [nn.Conv2d(channels, channels, 3, stride=2, padding=1), nn.ReLU()]
+    layers += [nn.Conv2d(channels, latent, 1), nn.ReLU(), nn.Conv2d(latent, channels, 1)]
+    for _ in range(depth - 1):
+        layers += [nn.ReLU(), nn.ConvTranspose2d(channels, channels, 4, stride=2, padding=1)]
+    return nn.Sequential(*layers, nn.ReLU(), nn.ConvTranspose2d(channels, 3, 4, 2, 1), nn.Sigmoid())
 
 
 class Translator(nn.Module):
-    def __init__(self, vocabulary, width, heads, feed_forward):
+    def __init__(self, vocabulary, width, heads, encoder_depth, decoder_depth, feed_forward):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, width)
-        self.transformer = nn.Transformer(width, heads, 2, 2, feed_forward, batch_first=True)
+        self.transformer = nn.Transformer(
+            width, heads, encoder_depth, decoder_depth, feed_forward, batch_first=True
+        )
         self.head = nn.Linear(width, vocabulary)
 
     def forward(self, source, target):
@@ -168,12 +177,14 @@ class Translator(nn.Module):
         width=fc.Int(32, 96, step=8),
         heads=fc.Choice(2, 4, 8),
         feed_forward=fc.Int(64, 256, step=32),
+        encoder_depth=fc.Int(1, 4),
+        decoder_depth=fc.Int(1, 4),
         **TEXTS,
     ).where("width % heads == 0"),
     example=lambda batch, seq: (texts(batch, seq), texts(batch, seq)),
 )
-def translator(vocabulary, width, heads, feed_forward):
-    return Translator(vocabulary, width, heads, feed_forward)
+def translator(vocabulary, width, heads, encoder_depth, decoder_depth, feed_forward):
+    return Translator(vocabulary, width, heads, encoder_depth, decoder_depth, feed_forward)
 
 
 class AttentionBlock(nn.Module):
@@ -212,18 +223,22 @@ class SwiGLUBlock(nn.Module):
 @fc.model(
     width=fc.Int(16, 128, step=16),
     hidden=fc.Int(32, 256, step=8),
+    depth=DEPTH,
     **TEXTS,
     example=hidden_states,
 )
-def swiglu_block(width, hidden):
-    return nn.Sequential(SwiGLUBlock(width, hidden), SwiGLUBlock(width, hidden))
+def swiglu_block(width, hidden, depth):
+    return nn.Sequential(*[SwiGLUBlock(width, hidden) for _ in range(depth)])
 
 
 class Recommender(nn.Module):
-    def __init__(self, items, width, hidden):
+    def __init__(self, items, width, hidden, depth):
         super().__init__()
         self.bag = nn.EmbeddingBag(items, width, mode="mean")
-        self.tower = nn.Sequential(nn.Linear(width + 13, hidden), nn.ReLU(), nn.Linear(hidden, 1))
+        layers = [nn.Linear(width + 13, hidden), nn.ReLU()]
+        for _ in range(depth):
+            layers += [nn.Linear(hidden, hidden), nn.ReLU()]
+        self.tower = nn.Sequential(*layers, nn.Linear(hidden, 1))
 
     def forward(self, dense, history):
         return self.tower(torch.cat([self.bag(history), dense], dim=1))
@@ -233,22 +248,23 @@ class Recommender(nn.Module):
     items=fc.Int(100, 2000, step=100),
     width=fc.Int(8, 64, step=8),
     hidden=fc.Int(16, 128, step=16),
+    depth=DEPTH,
     **TEXTS,
     example=lambda batch, seq: {"dense": torch.randn(batch, 13), "history": texts(batch, seq)},
 )
-def recommender(items, width, hidden):
-    return Recommender(items, width, hidden)
+def recommender(items, width, hidden, depth):
+    return Recommender(items, width, hidden, depth)
 
 
 class WaveNet(nn.Module):
-    def __init__(self, channels, skip):
+    def __init__(self, channels, skip, depth):
         super().__init__()
         self.inputs = nn.Conv1d(1, channels, 1)
         self.dilated = nn.ModuleList(
-            nn.Conv1d(channels, 2 * channels, 2, dilation=2**layer) for layer in range(4)
+            nn.Conv1d(channels, 2 * channels, 2, dilation=2**layer) for layer in range(depth)
         )
-        self.residuals = nn.ModuleList(nn.Conv1d(channels, channels, 1) for _ in range(4))
-        self.skips = nn.ModuleList(nn.Conv1d(channels, skip, 1) for _ in range(4))
+        self.residuals = nn.ModuleList(nn.Conv1d(channels, channels, 1) for _ in range(depth))
+        self.skips = nn.ModuleList(nn.Conv1d(channels, skip, 1) for _ in range(depth))
         self.head = nn.Conv1d(skip, 256, 1)
 
     def forward(self, wave):
@@ -263,22 +279,24 @@ class WaveNet(nn.Module):
 @fc.model(
     channels=fc.Int(8, 48, step=8),
     skip=fc.Int(16, 64, step=16),
+    depth=DEPTH,
     batch=BATCH,
     samples=fc.Int(100, 500, step=50),
     example=lambda batch, samples: torch.randn(batch, 1, samples),
 )
-def wavenet(channels, skip):
-    return WaveNet(channels, skip)
+def wavenet(channels, skip, depth):
+    return WaveNet(channels, skip, depth)
 
 
 @fc.model(
     latent=fc.Int(16, 128, step=16),
     features=fc.Int(8, 32, step=4),
+    depth=fc.Int(1, 4),
     batch=BATCH,
     example=lambda batch, latent: torch.randn(batch, latent, 1, 1),
 )
-def dcgan_generator(latent, features):
-    channels = [latent, 4 * features, 2 * features, features]
+def dcgan_generator(latent, features, depth):
+    channels = [latent, *[features * 2**level for level in reversed(range(depth))]]
     layers = []
     for inputs, outputs in itertools.pairwise(channels):
         layers += [

@@ -1,4 +1,4 @@
-"""The command line: `fxcost cost`, `fxcost check`, `fxcost solve`, `fxcost devices`.
+"""The command line: `fxcost cost`, `fxcost check`, `fxcost solve`, `fxcost regions`, `fxcost devices`.
 
 Commands import torch when they run, so that `fxcost --help` is quick.
 """
@@ -11,6 +11,7 @@ from fxcost.cli.check import check_command
 from fxcost.cli.commands import Commands
 from fxcost.cli.cost import cost_command
 from fxcost.cli.devices import devices_command
+from fxcost.cli.regions import regions_command
 from fxcost.cli.solve import solve_command
 
 __all__ = ["main"]
@@ -19,7 +20,7 @@ __all__ = ["main"]
 @click.group(
     "fxcost",
     cls=Commands,
-    commands=[cost_command, check_command, solve_command, devices_command],
+    commands=[cost_command, check_command, solve_command, regions_command, devices_command],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="fxcost")

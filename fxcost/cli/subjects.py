@@ -28,14 +28,23 @@ def subject_of(asked: Asked, tell: Tell) -> Subject:
         Traceback (most recent call last):
         fxcost.errors.TargetError: there is no module fxcost.nets; write ...
     """
+    costs, restriction = costs_of(asked, tell)
+    return Subject(asked.target, costs, restriction, _region(costs, restriction))
+
+
+def costs_of(asked: Asked, tell: Tell) -> tuple[Cost, dict[str, object]]:
+    """Load a target and trace it; return its costs and what is set of its hyperparameters.
+
+    Raises:
+        FxcostError: One of the arguments is wrong, or the factory cannot be traced.
+    """
     tell(f"loading {asked.target}")
     factory = targets.load(asked.target)
     training = training_of(asked.training)
     restriction = restriction_of(asked.settings, factory.space)
     factory.space.restrict(**restriction).sample(random.Random(0))
     tell(f"tracing {asked.target}")
-    costs = cost(factory, training=training)
-    return Subject(asked.target, costs, restriction, _region(costs, restriction))
+    return cost(factory, training=training), restriction
 
 
 def _region(costs: Cost, restriction: Mapping[str, object]) -> Region:

@@ -48,6 +48,8 @@ def _read(condition: sympy.Basic, grids: Grids | None) -> str:
     if grids is None:
         return python(condition)
     found = _as_values(condition, grids)
+    if found is None and isinstance(condition, sympy.Not):
+        return f"not ({_read(condition.args[0], grids)})"
     if found is not None or not isinstance(condition, sympy.And | sympy.Or):
         return found or python(condition)
     connective = " and " if isinstance(condition, sympy.And) else " or "

@@ -7,6 +7,7 @@ import keyword
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import FunctionType
 from typing import Any, cast
 
 import sympy
@@ -21,6 +22,7 @@ from torch.utils._sympy.reference import PythonReferenceAnalysis
 from fxcost.errors import DeclarationError
 from fxcost.space import AnyDomain, Choice, Int, Space
 
+GUARDS = "<guards of the exported program>"
 SymbolicInt = torch.SymInt | int
 
 
@@ -30,9 +32,10 @@ class Dimension:
 
     Attributes:
         symbol: The program's symbol for it.
-        name: The name given with `torch.export.Dim`, else the symbol's.
+        name: The name given with `torch.export.Dim`, else that of an input that is a number, else the
+            symbol's.
         place: Where it is first seen, in words.
-        low: Its least value; 1 where the program has 0, so that no tensor is empty.
+        low: Its least value.
         high: Its largest value, None where the program gives no bound.
     """
 
@@ -42,6 +45,11 @@ class Dimension:
     low: int
     high: int | None
 
+    @property
+    def least(self) -> int:
+        """Its least value where none is declared: no tensor is empty."""
+        return max(1, self.low)
+
     def domain(self, declared: AnyDomain | None) -> AnyDomain | None:
         """Return the declared domain, or that of the program's bounds, None where neither is there.
 
@@ -49,12 +57,13 @@ class Dimension:
             DeclarationError: The declared domain has values that the program does not allow.
         """
         if declared is None:
-            return None if self.high is None else Int(self.low, self.high)
+            return None if self.high is None else Int(self.least, self.high)
         if not isinstance(declared, Int | Choice) or not all(map(self._allows, _ends(declared))):
             allowed = f"{self.low}..{'' if self.high is None else self.high}"
+            advice = f"fc.Int({self.least}, {self.high or 64 * self.least})"
             raise DeclarationError(
                 f"space={{{self.name!r}: {declared}}}: {self.place} is {self.name}, an integer in {allowed} "
-                f"as it was exported; write {self.name!r}: fc.Int({self.low}, {self.high or 64})"
+                f"as it was exported; write {self.name!r}: {advice}"
             )
         return declared
 
@@ -76,6 +85,7 @@ class Program:
         self.source = source
         module = cast("Any", source.module())
         module.validate_inputs = False  # `batch` passes by name what the program may want by position
+        _name_guards(module)
         self.module: torch.nn.Module = module
 
     @cached_property
@@ -95,8 +105,8 @@ class Program:
                 if symbol not in found:
                     bounds = self.source.range_constraints[symbol]
                     high = None if bounds.upper in (int_oo, sympy.oo) else int(bounds.upper)
-                    low = max(1, int(bounds.lower))
-                    found[symbol] = Dimension(symbol, names.get(symbol, str(symbol)), place, low, high)
+                    name = names.get(symbol, place if place.isidentifier() else str(symbol))
+                    found[symbol] = Dimension(symbol, name, place, int(bounds.lower), high)
         return tuple(found.values())
 
     def space(self, declared: Space) -> Space:
@@ -114,7 +124,9 @@ class Program:
         unbounded = [dimension for dimension in self.dimensions if domains[dimension.name] is None]
         if unbounded:
             places = ", ".join(f"{dimension.name} ({dimension.place})" for dimension in unbounded)
-            written = ", ".join(f'"{each.name}": fc.Int({each.low}, {each.low * 64})' for each in unbounded)
+            written = ", ".join(
+                f'"{each.name}": fc.Int({each.least}, {64 * each.least})' for each in unbounded
+            )
             raise DeclarationError(
                 f"the program gives no upper bound of {places}; write fc.cost(program, "
                 f"space={{{written}}}), or export it with torch.export.Dim(name, max=...)"
@@ -143,6 +155,17 @@ class Program:
                 for axis, size in enumerate(shape):
                     if isinstance(size, torch.SymInt):
                         yield f"size {axis} of {name}", size
+
+
+def _name_guards(module: Any) -> None:
+    """Give the code that checks a program's guards, compiled from text, a name that reports can show."""
+    guards = getattr(module, "_guards_fn", None)
+    if guards is None:
+        return
+    forward = inspect.getclosurevars(guards.forward).nonlocals.get("func")
+    if isinstance(forward, FunctionType):
+        code = forward.__code__.replace(co_filename=GUARDS)
+        guards.forward = FunctionType(code, forward.__globals__, "guards")
 
 
 def _ends(domain: AnyDomain) -> tuple[object, ...]:

@@ -47,7 +47,11 @@ def _fused_rms_norm(input: TensorMeta, weight: TensorMeta | None) -> Flops:
 
 
 @registry.formula(
-    aten.native_batch_norm, aten._native_batch_norm_legit, aten.cudnn_batch_norm, aten.miopen_batch_norm
+    aten.native_batch_norm,
+    aten._native_batch_norm_legit,
+    aten._native_batch_norm_legit_functional,
+    aten.cudnn_batch_norm,
+    aten.miopen_batch_norm,
 )
 def native_batch_norm(
     input: TensorMeta, weight: TensorMeta | None, bias: TensorMeta | None, training: bool

@@ -17,7 +17,7 @@ DEFAULT_SECONDS = 10.0
 """The time limit of a question that sets none."""
 
 NEW_REGIONS = 16
-"""A question traces at most so many regions that were not known before."""
+"""A question traces at most so many regions that were not known before, where it sets no number."""
 
 
 class OutOfBudgetError(Exception):
@@ -31,6 +31,7 @@ class Budget:
     Args:
         seconds: The time limit; tracing is not counted.
         progress: Is told, in a few words, what happens.
+        regions: At most so many regions are traced that were not known before.
 
     >>> Budget(5.0).left() <= 5.0
     True
@@ -41,7 +42,8 @@ class Budget:
 
     seconds: float = DEFAULT_SECONDS
     progress: Progress | None = None
-    _regions: int = field(default=NEW_REGIONS, init=False)
+    regions: int = NEW_REGIONS
+    _traced: int = field(default=0, init=False)
     _uncounted: float = field(default=0.0, init=False)
     _started: float = field(default_factory=time.perf_counter, init=False)
 
@@ -49,6 +51,9 @@ class Budget:
         number: object = self.seconds
         if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < math.inf:
             raise DeclarationError(f"time_limit={self.seconds!r}: write a number of seconds above 0")
+        count: object = self.regions
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise DeclarationError(f"regions={self.regions!r}: write how many may be traced, 0 or more")
 
     def spent(self) -> float:
         """Return the seconds since the question was asked."""
@@ -73,9 +78,10 @@ class Budget:
             OutOfBudgetError: There were enough.
         """
         self.left()
-        if self._regions == 0:
-            raise OutOfBudgetError(f"{NEW_REGIONS} regions were traced for this question, and more are there")
-        self._regions -= 1
+        if self._traced == self.regions:
+            count = f"{self.regions} region{'s were' if self.regions != 1 else ' was'}"
+            raise OutOfBudgetError(f"{count} traced for this question, and more are there")
+        self._traced += 1
         before = time.perf_counter()
         yield
         self._uncounted += time.perf_counter() - before

@@ -151,6 +151,15 @@ class Uncovered:
         point = self.point(self.ground.budget)
         if point is None:
             return False
+        self.visit(point)
+        return True
+
+    def visit(self, point: Point) -> None:
+        """Trace the factory at one of them.
+
+        Raises:
+            OutOfBudgetError: Nothing more may be traced, or the path traced does not cover the point.
+        """
         config = self.ground.lattice.config(point)
         where = assignments_text(config)
         try:
@@ -161,7 +170,6 @@ class Uncovered:
             raise OutOfBudgetError(f"{error}; not looked at: settings such as {where}") from None
         if not all(constraint.holds(point) for constraint in self.ground.constraints(region)):
             raise OutOfBudgetError(f"the path traced at {where} does not cover it")
-        return True
 
     def point(self, budget: Budget) -> Point | None:
         """Return one of them; None where there is none."""

@@ -9,6 +9,7 @@ import sympy
 
 from fxcost.expr import Domain, Expression
 from fxcost.expr.functions import Number
+from fxcost.program import Question
 from fxcost.space import Config, Space
 from fxcost.units import Unit
 
@@ -25,8 +26,16 @@ class Region(Protocol):
         """What all its settings satisfy, and no others."""
 
     @property
+    def questions(self) -> tuple[Question, ...]:
+        """The conditions, each with who asked."""
+
+    @property
     def refusal(self) -> str | None:
         """Why the factory refuses these settings, None where it builds the model."""
+
+    @property
+    def basis(self) -> str:
+        """What its closed forms rest on: "exact", or what was enumerated or verified."""
 
     def covers(self, values: Mapping[str, Number]) -> bool:
         """Tell whether a setting, encoded by the domain, is one of them."""

@@ -130,6 +130,12 @@ PATCHES: tuple[Patch, ...] = (
         recurrent.Kernels,
     ),
     Patch(
+        "torch.ops:aten",
+        "lstm",
+        "C++ asks for an int of elements; an exported program calls it without torch.nn",
+        recurrent.Operator,
+    ),
+    Patch(
         "torch",
         "_native_multi_head_attention",
         "its schema takes the width and the heads as ints and pins them",

@@ -60,14 +60,14 @@ def mkldnn_rnn_layer(
     w3: torch.Tensor,
     hx: torch.Tensor,
     cx: torch.Tensor,
-    *rest: Any,
+    *_options: Any,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
-    """Run an LSTM layer: the fake kernel's workspace is empty, the CPU's is not."""
+    """Run an LSTM layer: the CPU's has a workspace wherever gradients are on, the fake kernel's never."""
     steps, batch, inputs = input_.shape
-    hidden, train = w1.shape[1], rest[-1]
+    hidden = w1.shape[1]
     output = input_.new_empty((steps, batch, hidden))
     workspace = None
-    if train:
+    if torch.is_grad_enabled():
         size = lstm_workspace(steps, batch, inputs, hidden, torch.sym_max)
         workspace = torch.empty(size, dtype=torch.uint8)
     return output, torch.empty_like(hx), torch.empty_like(cx), workspace

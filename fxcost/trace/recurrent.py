@@ -103,6 +103,21 @@ class Kernels:
         return _gru_cell(_linear(inputs, weights[0::2]), hidden, weights)
 
 
+class Operator:
+    """Stands in for `torch.ops.aten.lstm`, whose overload for padded sequences is called `input`."""
+
+    def __init__(self, original: Any) -> None:
+        self._original = original
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
+
+    @property
+    def input(self) -> Callable[..., Any]:
+        """The overload that takes padded sequences."""
+        return Kernels(torch._VF).lstm
+
+
 def _linear(inputs: torch.Tensor, weights: Weights) -> torch.Tensor:
     weight, bias = weights
     return functional.linear(inputs, weight, bias)

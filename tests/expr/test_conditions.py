@@ -165,6 +165,10 @@ ACT, NORM, GATED, HEADS = BLOCKS.symbols.values()
             sympy.Or(sympy.And(sympy.Eq(ACT, 1), HEADS > 4), sympy.Eq(GATED, 1)),
             "(act == 'gelu' and heads > 4) or gated",
         ),
+        (
+            sympy.Not(sympy.And(sympy.Eq(ACT, 1), HEADS > 4, evaluate=False), evaluate=False),
+            "not (act == 'gelu' and heads > 4)",
+        ),
     ],
 )
 def test_a_condition_on_options_reads_as_they_are_written(condition: sympy.Basic, text: str) -> None:

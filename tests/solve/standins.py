@@ -11,6 +11,7 @@ import sympy
 from fxcost import solve
 from fxcost.expr import Domain, Expression, Normaliser, Row, evaluate
 from fxcost.expr.conditions import of_callable
+from fxcost.program import Question, QuestionKind
 from fxcost.space import Config, Space
 from fxcost.units import Unit
 
@@ -26,6 +27,11 @@ class Path:
     costs: Mapping[str, Sequence[sympy.Expr]] = field(default_factory=dict)
     refusal: str | None = None
     hint: Config = NOWHERE
+    basis: str = "exact"
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        return tuple(Question(condition, QuestionKind.MODEL, None) for condition in self.conditions)
 
     def covers(self, values: Mapping[str, Any]) -> bool:
         return all(bool(evaluate(condition, values)) for condition in self.conditions)

@@ -51,6 +51,18 @@ def recurrent(width):
     return Wrapped(lambda self, x: self.lstm(x)[0], lstm=nn.LSTM(width, width))
 
 
+def recurrent_by_operator(width):
+    lstm = nn.LSTM(width, width)
+
+    def forward(self, x):
+        state = x.new_zeros(1, x.shape[1], x.shape[2])
+        weights = list(self.lstm.parameters())
+        options = (True, 1, 0.0, False, False, False)  # biases, layers, dropout, train, both ways, batch first
+        return torch.ops.aten.lstm.input(x, [state, state], weights, *options)[0]
+
+    return Wrapped(forward, lstm=lstm)
+
+
 def resized(mode):
     def factory(width):
         def forward(self, x):
@@ -92,6 +104,7 @@ NEEDS = {
     "torch:SymFloat.__bool__": (factory_of(multiplied, multiplier=fc.Choice(0.0, 1.5)), "inference"),
     "torch:Tensor.__deepcopy__": (factory_of(encoder, states, **SEQUENCE), "inference"),
     "torch.nn.modules.rnn._VF": (factory_of(recurrent, states, **SEQUENCE), "sgd"),
+    "torch.ops:aten.lstm": (factory_of(recurrent_by_operator, states, **SEQUENCE), "inference"),
     "torch._native_multi_head_attention": (factory_of(attention, states, **SEQUENCE), "inference"),
     "torch._transformer_encoder_layer_fwd": (factory_of(layer, states, **SEQUENCE), "inference"),
     "torch.norm_except_dim": (
