@@ -15,8 +15,9 @@ import numpy as np
 
 from fxcost.expr.bounds import atom_interval, extent
 from fxcost.expr.domain import Domain
+from fxcost.expr.fibre import fibre_of, parts
 from fxcost.expr.kernel import Plan
-from fxcost.expr.polynomial import Atom, Monomial, Polynomial
+from fxcost.expr.polynomial import Atom, Polynomial
 from fxcost.expr.vectorised import Array
 
 EXACT = 2**61
@@ -77,12 +78,12 @@ class Search:
     def __init__(self, rows: Sequence[Polynomial], domain: Domain) -> None:
         atoms = {atom for row in rows for atom in row.atoms}
         variables = {atom.key[1]: atom for atom in atoms if atom.name is not None}
-        fibre = _fibre(rows)
+        fibre = fibre_of(rows)
         self.names = sorted({name for atom in atoms for name in atom.names} - {fibre.key[1] if fibre else ""})
         self.axes = [_axis(domain, name, variables.get(name)) for name in self.names]
         self.fibre_axis = _axis(domain, fibre.key[1], fibre) if fibre else np.array([0])
         self.possible = _is_bounded(rows) and all(axis is not None for axis in (*self.axes, self.fibre_axis))
-        constant, slope = zip(*(_parts(row, fibre) for row in rows), strict=True)
+        constant, slope = zip(*(parts(row, fibre) for row in rows), strict=True)
         self.plan = Plan.of([*constant, *slope])
         if self.possible:
             self.coefficients = np.array(self.plan.coefficients, dtype=np.int64).reshape(2, len(rows), -1)
@@ -147,22 +148,6 @@ def _is_bounded(rows: Sequence[Polynomial]) -> bool:
     return all(extent(row, largest) < EXACT for row in rows)
 
 
-def _fibre(rows: Sequence[Polynomial]) -> Atom | None:
-    """Return the nonnegative variable with most values in which every row is affine."""
-    powers: dict[Atom, int] = {}
-    for row in rows:
-        for monomial in row.terms:
-            for atom, exponent in monomial:
-                powers[atom] = max(powers.get(atom, 0), exponent)
-    inside = {name for atom in powers if atom.name is None for name in atom.names}
-    affine = [
-        atom
-        for atom, exponent in powers.items()
-        if exponent == 1 and atom.name is not None and atom.name not in inside and (atom.low or -1) >= 0
-    ]
-    return max(affine, key=lambda atom: ((atom.high or 0) - (atom.low or 0), atom.key), default=None)
-
-
 def _axis(domain: Domain, name: str, atom: Atom | None) -> Any:
     """Return a variable's values within its bounds; None where they cannot be listed or calculated with."""
     values = domain.values(name)
@@ -171,16 +156,6 @@ def _axis(domain: Domain, name: str, atom: Atom | None) -> Any:
     if atom is None or atom.low is None or atom.high is None:
         return values
     return values[(values >= atom.low) & (values <= atom.high)]
-
-
-def _parts(row: Polynomial, fibre: Atom | None) -> tuple[Polynomial, Polynomial]:
-    """Return the terms without the fibre, and the fibre's coefficient."""
-    constant: dict[Monomial, int] = {}
-    slope: dict[Monomial, int] = {}
-    for monomial, coefficient in row.terms.items():
-        rest = tuple(factor for factor in monomial if factor[0] != fibre)
-        (constant if len(rest) == len(monomial) else slope)[rest] = coefficient
-    return Polynomial(constant), Polynomial(slope)
 
 
 def _range(atom: Atom, names: Sequence[str], axes: Sequence[Array]) -> Range:

@@ -1,8 +1,9 @@
 """Prune the rows of a maximum: those that are proved never to be needed.
 
 A row is dropped for one of four reasons, each a proof over all points: it equals another row; another
-row's coefficients are all at least its own; the same after counting every atom from its low end; or,
-box by box, some other row is at least as large (see `boxes`). What is not proved stays.
+row's coefficients are all at least its own; the same after counting every atom from its low end; or
+some other row is at least as large at every point, where the points are few enough to be looked at
+(see `envelope`), or box by box (see `boxes`). What is not proved stays.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from fxcost.expr.bounds import shifted
 from fxcost.expr.boxes import Search
 from fxcost.expr.domain import Domain
+from fxcost.expr.envelope import envelope
 from fxcost.expr.expression import Row
 from fxcost.expr.polynomial import Atom, Monomial, Polynomial
 from fxcost.expr.sampling import likely_largest
@@ -29,6 +31,7 @@ class Reason(enum.StrEnum):
     EQUAL = "equal to another row"
     COEFFICIENTS = "coefficients at most those of another row"
     SHIFTED = "coefficients at most those of another row, counted from the low end"
+    ENVELOPE = "at most the largest of the other rows, at every point"
     BOXES = "at most the largest of the other rows, box by box"
 
 
@@ -153,6 +156,12 @@ def _is_nonnegative(monomial: Monomial) -> bool:
 def _uncovered(candidates: list[_Candidate], domain: Domain, budget: int, proofs: list[Dropped]) -> list[Row]:
     """Keep the rows likely to be needed, and those not proved to be below them."""
     polynomials = [candidate.polynomial for candidate in candidates]
+    found = envelope(polynomials, domain)
+    if found is not None:
+        rows = [candidates[index].row for index in found]
+        dropped = [candidate.row for index, candidate in enumerate(candidates) if index not in found]
+        proofs += [Dropped(row, Reason.ENVELOPE, tuple(rows)) for row in dropped]
+        return rows
     needed = likely_largest(polynomials, domain)
     search = Search(polynomials, domain)
     for index, candidate in enumerate(candidates):
