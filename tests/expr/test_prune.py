@@ -99,7 +99,7 @@ def test_each_kind_of_proof_is_found_and_kept() -> None:
 
 
 def test_boxes_prove_what_has_too_many_points_to_look_at() -> None:
-    domain = Domain(Space(width=Int(1, 10**6), batch=Int(1, 10**7)))
+    domain = Domain(Space(width=Int(1, 10**6), batch=Int(1, 10**6)))
     width, batch = map(Normaliser(domain).polynomial, domain.symbols.values())
     pruned = prune([Row(width**2), Row(64 * batch), Row(8 * width)], domain)
     assert [proof.reason for proof in pruned.proofs] == [Reason.BOXES]
@@ -113,7 +113,7 @@ def test_a_row_that_may_be_negative_is_not_compared_by_coefficients() -> None:
 
 
 def test_without_a_budget_what_needs_boxes_stays() -> None:
-    domain = Domain(Space(width=Int(1, 10**6), batch=Int(1, 10**7)))
+    domain = Domain(Space(width=Int(1, 10**6), batch=Int(1, 10**6)))
     width, batch = map(Normaliser(domain).polynomial, domain.symbols.values())
     rows = [Row(width**2), Row(64 * batch), Row(8 * width)]
     assert len(prune(rows, domain).rows) == 2
