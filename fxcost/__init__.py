@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fxcost.space import Float as Float
     from fxcost.space import Int as Int
     from fxcost.space import Space as Space
+    from fxcost.trace import Switch as Switch
     from fxcost.trace import Training as Training
 
 _HOMES = {
@@ -50,7 +51,7 @@ _HOMES = {
         "minimize",
         "prove",
     ),
-    "fxcost.trace": ("Training",),
+    "fxcost.trace": ("Switch", "Training"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _PACKAGES = ("errors", "units", "devices", "ops")

@@ -75,7 +75,7 @@ class TensorMeta:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """A block of memory that tensors share. `nbytes` is in bytes."""
+    """A block of memory that tensors share. `nbytes` is in bytes; it is there where `gate` holds."""
 
     index: int
     nbytes: Size
@@ -84,6 +84,7 @@ class Storage:
     operator: str
     module: str
     source: Source | None
+    gate: sympy.Basic = sympy.true
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A parameter or a buffer of the model, shared ones once."""
+    """A parameter or a buffer of the model, shared ones once; it is there where `gate` holds."""
 
     name: str
     shape: tuple[Size, ...]
@@ -116,6 +117,7 @@ class Weight:
     trainable: bool
     buffer: bool
     storage: int
+    gate: sympy.Basic = sympy.true
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,8 @@ class Program:
 
     Attributes:
         graph: ATen operators of the measured run in eager order. Each node's `meta` holds
-            `value` (a `TensorMeta`, a tuple of them, or another result), `phase`, `module`, `source`.
+            `value` (a `TensorMeta`, a tuple of them, or another result), `phase`, `module`, `source`
+            and `gate`: it runs where that holds; of an operator on lists, one gate for each entry.
         hint: The configuration the trace ran at.
         weights: Parameters and buffers.
         storages: Every storage seen, by index.

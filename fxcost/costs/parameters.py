@@ -34,6 +34,7 @@ def _weights(sizes: Sizes, weights: Sequence[Weight], *, in_bytes: bool = False)
     counted = []
     for weight in weights:
         count = prod(map(sizes.normaliser.polynomial, weight.shape), start=sizes.normaliser.polynomial(1))
+        count = count * sizes.indicator(weight.gate)
         amount = count * weight.dtype.itemsize if in_bytes else count
         module, _, name = weight.name.rpartition(".")
         dtype = str(weight.dtype).removeprefix("torch.")

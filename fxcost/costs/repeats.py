@@ -18,7 +18,11 @@ from torch.utils._sympy.functions import FloorDiv
 
 from fxcost.costs.insertions import Insertion, insertions
 from fxcost.costs.timeline import Step, Timeline, highest, masked
-from fxcost.expr import Normaliser, Polynomial, Row
+from fxcost.expr import Domain, Normaliser, Polynomial, Row
+from fxcost.expr.boxes import Search
+
+BOXES = 500
+"""Boxes searched for a proof that a row need not be gated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,35 +99,62 @@ class Repeats:
     def rows(self, normaliser: Normaliser) -> list[Row]:
         """Return the bytes alive at what may be the worst moments.
 
-        A segment's rows count 0 where it is not there at all.
+        The rows of a segment count 0 where it is not there at all and they could be the largest.
         """
         counts = {name: self.count(normaliser, name) for name in self.base}
         alive = self.alive
         for name, growth in self.growth.items():
             alive = alive + growth * counts[name]
-        rows = [Row(alive, "before the run")]
+        certain = [Row(alive, "before the run")]
+        optional: list[tuple[Segment, list[Row]]] = []
         for segment in self.segments:
             found, after = highest(alive, segment.steps, segment.labels)
             if segment.counter is None:
-                rows += found
+                certain += found
                 alive = after
                 continue
             times = counts[segment.counter] + segment.copies
             last = (after - alive) * (times - 1)
             found += [Row(row.polynomial + last, row.label) for row in found if last]
-            gate = self._gate(normaliser, segment)
-            rows += [Row(row.polynomial * gate, row.label) for row in found]
             alive = alive + (after - alive) * times
+            if self._never(segment) < self.least[segment.counter]:
+                certain += found
+            else:
+                optional.append((segment, found))
+        rows = list(certain)
+        for segment, found in optional:
+            rows += self._gated(normaliser, segment, found, certain)
         return rows
 
-    def _gate(self, normaliser: Normaliser, segment: Segment) -> Polynomial:
-        """Return 1 where a segment is repeated at least once, else 0."""
+    def _never(self, segment: Segment) -> int:
+        """Return the count at which a segment is not there at all."""
         name = str(segment.counter)
-        never = self.base[name] - self.step[name] * segment.copies
-        if never < self.least[name]:
-            return Polynomial.constant(1)
+        return self.base[name] - self.step[name] * segment.copies
+
+    def _gated(
+        self, normaliser: Normaliser, segment: Segment, rows: list[Row], certain: list[Row]
+    ) -> list[Row]:
+        """Multiply rows by 0 where their segment is not there, unless others are proved larger anyway."""
+        name, never = str(segment.counter), self._never(segment)
         there = sympy.Gt(normaliser.domain.symbols[name], never)
-        return normaliser.polynomial(sympy.Piecewise((1, there), (0, True), evaluate=False))
+        gate = normaliser.polynomial(sympy.Piecewise((1, there), (0, True), evaluate=False))
+        if gate.as_constant == 1:
+            return rows
+        others = [row.polynomial.at(name, never) for row in certain]
+        known = [other for other in others if other is not None]
+        return [
+            row
+            if _covered(row.polynomial.at(name, never), known, normaliser.domain)
+            else Row(row.polynomial * gate, row.label)
+            for row in rows
+        ]
+
+
+def _covered(row: Polynomial | None, others: Sequence[Polynomial], domain: Domain) -> bool:
+    """Tell whether a row is proved to be nowhere above all of some others."""
+    if row is None:
+        return False
+    return Search([row, *others], domain).covers(0, range(1, 1 + len(others)), BOXES)
 
 
 def repeats(

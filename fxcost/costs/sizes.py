@@ -23,7 +23,15 @@ class Sizes:
 
     def nbytes(self, storage: int) -> Polynomial:
         """Return a storage's size in bytes."""
-        return self.normaliser.polynomial(self.program.storages[storage].nbytes)
+        found = self.program.storages[storage]
+        size = self.normaliser.polynomial(found.nbytes)
+        return size if found.gate is sympy.true else size * self.indicator(found.gate)
+
+    def indicator(self, gate: sympy.Basic) -> Polynomial:
+        """Return 1 where a gate holds, else 0."""
+        if gate is sympy.true:
+            return Polynomial.constant(1)
+        return self.normaliser.polynomial(sympy.Piecewise((1, gate), (0, True), evaluate=False))
 
     def operators(self) -> Iterator[torch.fx.Node]:
         """Yield the ATen calls of the measured run, in order."""

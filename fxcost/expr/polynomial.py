@@ -151,6 +151,22 @@ class Polynomial:
             raise ExpressionError(f"{self} is {total}, no integer, at {dict(values)}")
         return total
 
+    def at(self, name: str, value: int) -> Polynomial | None:
+        """Return the polynomial where a hyperparameter has a value; None where other atoms depend on it.
+
+        >>> width = Polynomial.of_atom(Atom.variable(sympy.Symbol("width")))
+        >>> print((width**2 + width).at("width", 3))
+        12
+        """
+        terms: dict[Monomial, int] = {}
+        for monomial, coefficient in self._terms.items():
+            kept = tuple(factor for factor in monomial if factor[0].name != name)
+            if any(name in atom.names for atom, _ in kept):
+                return None
+            power = sum(exponent for atom, exponent in monomial if atom.name == name)
+            terms[kept] = terms.get(kept, 0) + coefficient * value**power
+        return Polynomial(terms)
+
     def sympy(self) -> sympy.Expr:
         """Return the polynomial as an expanded SymPy expression."""
         if self._sympy is None:

@@ -112,3 +112,10 @@ MATHEMATICS: dict[str, Callable[..., sympy.Basic]] = {
         "log2",
     )
 } | {"log10": functions.Log10}
+
+
+def decided_by_sign(left: sympy.Basic, right: sympy.Basic) -> bool:
+    """Tell whether one side is 0 and the other is positive for every setting."""
+    if right.is_zero:
+        return bool(left.is_positive)
+    return bool(left.is_zero) and bool(right.is_positive)

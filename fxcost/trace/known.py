@@ -44,6 +44,12 @@ class KnownValues:
         with unset_fake_temporarily():
             return known[0].item(), known[1]
 
+    def copy(self, tensor: torch.Tensor, stand_in: torch.Tensor) -> None:
+        """Take a tensor's value for that of what stands for it, where it is known."""
+        known = self.of(tensor) if isinstance(tensor, FakeTensor) else None
+        if known is not None:
+            stand_in.__dict__[ATTRIBUTE] = known
+
     def forget(self, tensor: torch.Tensor) -> None:
         """Take the value of a tensor, and of all that share its storage, as undecided from now on."""
         self.unknown_storages.add(tensor.untyped_storage()._cdata)

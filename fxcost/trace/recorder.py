@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,25 +18,60 @@ from torch._subclasses.fake_tensor import (
     FakeTensorMode,
     UnsupportedOperatorException,
 )
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 
 from fxcost.errors import DataDependentError, UnknownOperatorError
 from fxcost.program import Event, Phase, Question, QuestionKind, Size, Source, TensorMeta
 from fxcost.trace.captured import captured_module
+from fxcost.trace.gates import Gates
+from fxcost.trace.gating import EVERYWHERE, Gated, Gating
 from fxcost.trace.kernels import kernel_of
 from fxcost.trace.known import KnownValues
+from fxcost.trace.lifetimes import Existence, Link
 from fxcost.trace.questions import user_source
 from fxcost.trace.symbols import SYMBOLIC, HyperparameterEnv
 
 NODE = "_fxcost_node"
 READS_ONE_ELEMENT = torch.ops.aten._local_scalar_dense.default
 BOOKKEEPING = ("profiler", "prim")
+ALWAYS = Existence()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an operator runs: in which module, at which line of the user's, and when at all."""
+
+    module: str
+    source: Source | None
+    gate: sympy.Basic = sympy.true
+
+
+NOWHERE = Place("", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """What a stand-in looks like."""
+
+    shape: tuple[Any, ...]
+    strides: tuple[Any, ...]
+    dtype: torch.dtype
+
+    @classmethod
+    def of(cls, tensor: torch.Tensor) -> Like:
+        """Return what a tensor looks like."""
+        return cls(tuple(tensor.shape), tuple(tensor.stride()), tensor.dtype)
+
+
+def stands_for(*tensors: torch.Tensor) -> torch.Tensor:
+    """Return the first of the tensors that a stand-in may be; which one it is, its gates tell."""
+    return tensors[0]
 
 
 @dataclass
 class Birth:
-    """What is known of a storage when it is allocated."""
+    """What is known of a storage when it is allocated; a tensor refers to it where `presence` holds."""
 
     nbytes: Size
     phase: Phase
@@ -44,14 +79,17 @@ class Birth:
     operator: str
     module: str
     source: Source | None
+    existence: Existence = ALWAYS
+    presence: sympy.Basic = sympy.true
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Watches the operators of one trace. `phase` is set by whoever drives the run."""
 
-    def __init__(self, env: HyperparameterEnv, fake_mode: FakeTensorMode) -> None:
+    def __init__(self, env: HyperparameterEnv, fake_mode: FakeTensorMode, gates: Gates) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.env = env
+        self.gating = Gating(gates)
         self.fake_mode = fake_mode
         self.graph = torch.fx.Graph()
         self.known = KnownValues()
@@ -62,7 +100,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._watches: dict[int, weakref.ref[Any]] = {}
         self._module_stack: list[Any] = []
         self._names: dict[int, str] = {}
-        self._forward_places: dict[int, tuple[str, Source | None]] = {}
+        self._forward_places: dict[int, Place] = {}
         self._last = ""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -126,19 +164,34 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self.fake_mode.from_tensor(value, static_shapes=True)
 
     def _record(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
-        module, source = self._place()
+        place = self._place()
+        gates = self.gating.of(
+            func, args, kwargs, self._presence, place.gate, sums=self._adds_gradients(args)
+        )
         node = self.graph.call_function(
             func, tree_map(self._argument, args), tree_map(self._argument, kwargs)
         )
         self._last = node.name
-        for leaf in tree_leaves(result):
+        for position, leaf in enumerate(tree_leaves(result)):
             if isinstance(leaf, torch.Tensor):
-                self.see(leaf, str(func), module, source)
-        node.meta.update(value=tree_map(self.meta, result), phase=self.phase, module=module, source=source)
+                self.see(leaf, str(func), place.module, place.source, gates.of_result(position))
+        node.meta.update(value=tree_map(self.meta, result), phase=self.phase)
+        node.meta.update(module=place.module, source=place.source, gate=gates.of_node)
         if isinstance(result, torch.Tensor):
             result.__dict__[NODE] = node
         elif isinstance(result, (tuple, list)):
             self._unpack(node, result)
+
+    def _adds_gradients(self, args: Sequence[Any]) -> bool:
+        """Tell whether arguments are gradients: the autograd engine adds those that reach one tensor."""
+        return self.phase is Phase.BACKWARD and all(
+            isinstance(argument, torch.Tensor) and self._phase_of(argument) is Phase.BACKWARD
+            for argument in args
+        )
+
+    def _phase_of(self, tensor: torch.Tensor) -> Phase | None:
+        index = self.alive.get(tensor.untyped_storage()._cdata)
+        return None if index is None else self.births[index].phase
 
     def _unpack(self, node: torch.fx.Node, results: Any) -> None:
         for position, leaf in enumerate(results):
@@ -155,7 +208,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         node = leaf.__dict__.get(NODE)
         if node is None:
             node = self.graph.placeholder(f"constant_{len(self.graph.nodes)}")
-            node.meta.update(value=self.meta(leaf), phase=self.phase, module="", source=None)
+            node.meta.update(value=self.meta(leaf), phase=self.phase, module="", source=None, gate=sympy.true)
         return node
 
     def meta(self, leaf: Any) -> Any:
@@ -165,14 +218,33 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         key = leaf.untyped_storage()._cdata
         return TensorMeta(tuple(map(size_of, leaf.shape)), leaf.dtype, self.alive.get(key, -1))
 
-    def see(self, tensor: torch.Tensor, operator: str, module: str, source: Source | None) -> None:
+    def see(
+        self,
+        tensor: torch.Tensor,
+        operator: str,
+        module: str,
+        source: Source | None,
+        gated: Gated = EVERYWHERE,
+    ) -> None:
         """Note a tensor's storage, once, and its release when that comes."""
         storage = tensor.untyped_storage()
         key = storage._cdata
         if key in self.alive:
             return
         index = self.alive[key] = len(self.births)
-        self.births.append(Birth(size_of(storage.nbytes()), self.phase, self._last, operator, module, source))
+        links = tuple(Link(condition, self.storage_of(other)) for condition, other in gated.links)
+        self.births.append(
+            Birth(
+                size_of(storage.nbytes()),
+                self.phase,
+                self._last,
+                operator,
+                module,
+                source,
+                Existence(gated.gate, links),
+                gated.presence,
+            )
+        )
         self.events.append(Event(index, True, self.phase, self._last))
         self._watches[index] = weakref.ref(storage, lambda _: self._release(key, index))
 
@@ -186,20 +258,53 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Return the index of a tensor's storage."""
         return self.alive[tensor.untyped_storage()._cdata]
 
-    def _place(self) -> tuple[str, Source | None]:
-        """Return the module path and the user's line of the running operator.
+    def stand_in(self, like: Like, targets: Sequence[tuple[sympy.Basic, torch.Tensor]]) -> torch.Tensor:
+        """Return a tensor without memory of its own: where a condition holds it is that one's tensor."""
+        with _disable_current_modes(), self.fake_mode:
+            tensor = torch.empty_strided(like.shape, like.strides, dtype=like.dtype)
+        presence = self.gating.gates.any_of(condition for condition, _ in targets)
+        gated = Gated(sympy.false, presence, tuple(targets))
+        place = self._place()
+        node = self.graph.call_function(stands_for, tuple(self._argument(target) for _, target in targets))
+        self._last = node.name
+        self.see(tensor, stands_for.__name__, place.module, place.source, gated)
+        node.meta.update(value=self.meta(tensor), phase=self.phase, gate=presence)
+        node.meta.update(module=place.module, source=place.source)
+        tensor.__dict__[NODE] = node
+        self.known.copy(targets[0][1], tensor)
+        return tensor
+
+    def restrict(self, tensor: torch.Tensor, gate: sympy.Basic) -> None:
+        """Note that a tensor, seen already or not, exists only where a condition holds."""
+        if gate is sympy.true:
+            return
+        self.see(tensor, "parameter", "", None)
+        birth = self.births[self.storage_of(tensor)]
+        both = self.gating.gates.both(birth.existence.gate, gate)
+        birth.existence, birth.presence = Existence(both, birth.existence.links), both
+
+    def presence(self, tensor: torch.Tensor) -> sympy.Basic:
+        """Return when a tensor exists."""
+        return self.births[self.storage_of(tensor)].presence
+
+    def _presence(self, tensor: torch.Tensor) -> sympy.Basic:
+        index = self.alive.get(tensor.untyped_storage()._cdata)
+        return sympy.true if index is None else self.births[index].presence
+
+    def _place(self) -> Place:
+        """Return the module path and the user's line of the running operator, and when it runs.
 
         Backward operators take those of the forward operator that they differentiate.
         """
         if self.phase is Phase.BACKWARD:
             node: Any = torch._C._current_autograd_node()
             if node is None:
-                return "", None
+                return NOWHERE
             variable = getattr(node, "variable", None)
             if variable is not None:
-                return self._names.get(id(variable), ""), None
-            return self._forward_places.get(node._sequence_nr(), ("", None))
-        place = (self._module_path(), user_source())
+                return Place(self._names.get(id(variable), ""), None, self._presence(variable))
+            return self._forward_places.get(node._sequence_nr(), NOWHERE)
+        place = Place(self._module_path(), user_source(), self.gating.gates.current)
         if self.phase is Phase.FORWARD:
             self._forward_places.setdefault(torch._C._autograd._get_sequence_nr() - 1, place)
         return place

@@ -34,6 +34,7 @@ from fxcost.trace.arithmetic import (
     MATHEMATICS,
     PYTHON,
     RELATIONS,
+    decided_by_sign,
 )
 from fxcost.trace.questions import asked, negation, user_source
 
@@ -203,6 +204,7 @@ class HyperparameterEnv(ShapeEnv):
         self.counters = counters
         self.hints: dict[sympy.Symbol, Number] = {}
         self.questions: dict[sympy.Basic, Question] = {}
+        self.alternatives: Any = None
         self.memo: dict[tuple[object, ...], SizeNode] = {}
         self.nodes: dict[tuple[object, ...], SizeNode] = {}
 
@@ -291,7 +293,7 @@ class HyperparameterEnv(ShapeEnv):
             return self.constant(bool(answer))
         if left.pytype is bool:
             return self.truth(answer, sympy.And(left.evidence, right.evidence))
-        if left._expr == right._expr or _decided_by_sign(left._expr, right._expr):
+        if left._expr == right._expr or decided_by_sign(left._expr, right._expr):
             return self.constant(bool(answer))
         relation = RELATIONS[method](left._expr, right._expr, evaluate=False)
         return self.truth(bool(answer), relation if answer else negation(relation))
@@ -322,6 +324,9 @@ class HyperparameterEnv(ShapeEnv):
         return cast("Number", node.hint)
 
     def _keep(self, condition: sympy.Basic, *, pinned: bool) -> None:
+        gate = self.alternatives.gates.current if self.alternatives is not None else sympy.true
+        if gate is not sympy.true:
+            condition = sympy.Or(negation(gate), condition, evaluate=False)
         if condition in self.questions:
             return
         if pinned:
@@ -336,6 +341,11 @@ class HyperparameterEnv(ShapeEnv):
     def assume(self, condition: sympy.Basic) -> None:
         """Keep a condition that a rule of the tracer, not a question, rests on."""
         self._keep(condition, pinned=True)
+
+    def keep(self, condition: sympy.Basic) -> None:
+        """Keep a condition, true at the hint, that the model asks for."""
+        if condition is not sympy.true:
+            self._keep(condition, pinned=False)
 
     def evaluate_sym_node(
         self, sym_node: Any, size_oblivious: bool = False, fallback_value: bool | None = None
@@ -376,13 +386,6 @@ class HyperparameterEnv(ShapeEnv):
 
     def simplify(self, expr: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         return expr
-
-
-def _decided_by_sign(left: sympy.Basic, right: sympy.Basic) -> bool:
-    """Tell whether one side is 0 and the other is positive for every setting."""
-    if right.is_zero:
-        return bool(left.is_positive)
-    return bool(left.is_zero) and bool(right.is_positive)
 
 
 def _goes_to_a_kernel(frame: Any) -> bool:

@@ -19,14 +19,18 @@ from torch.utils._pytree import tree_leaves
 
 from fxcost.errors import FactoryError, FxcostError
 from fxcost.expr.domain import Domain
-from fxcost.program import Phase, Program, Source, Weight
+from fxcost.program import Phase, Program, Source
 from fxcost.space import Config
+from fxcost.trace.alternatives import Alternatives
 from fxcost.trace.construction import model_modules, symbolic_construction
+from fxcost.trace.finishing import Measured, finished
+from fxcost.trace.gates import Gates
 from fxcost.trace.lazy import initialise
+from fxcost.trace.options import option
 from fxcost.trace.questions import OWN_FOLDER, TORCH_FOLDER
 from fxcost.trace.recipe import LossFunction, Training, sum_of_output
-from fxcost.trace.recorder import Recorder, size_of
-from fxcost.trace.storages import described
+from fxcost.trace.recorder import Recorder
+from fxcost.trace.switch import reached
 from fxcost.trace.symbols import HyperparameterEnv
 
 
@@ -51,7 +55,12 @@ class Subject:
 
 
 def trace(
-    subject: Subject, domain: Domain, hint: Config, counters: Mapping[str, int] = MappingProxyType({})
+    subject: Subject,
+    domain: Domain,
+    hint: Config,
+    counters: Mapping[str, int] = MappingProxyType({}),
+    *,
+    gated: bool = True,
 ) -> Program:
     """Trace a subject with the hyperparameters' values in `hint` answering every question.
 
@@ -62,6 +71,7 @@ def trace(
         domain: Its hyperparameters.
         hint: The values that answer.
         counters: By hyperparameter, the one value at which the model may fix it, as `range` does.
+        gated: Whether the alternatives of a `Switch` are traced together; if not, only the chosen one is.
 
     Raises:
         PinnedError: The model fixes one of the counters at another value.
@@ -69,25 +79,29 @@ def trace(
         DataDependentError: Model code asked for a tensor's data.
         UnknownOperatorError: An operator has no fake kernel.
     """
-    run = _Run(subject, domain, hint, counters)  # the first one imports parts of torch
+    run = _Run(subject, domain, hint, counters, gated)  # the first one imports parts of torch
     before = {id(module) for module in model_modules()}
     program = run.program()
     if any(id(module) not in before for module in model_modules()):
-        return _Run(subject, domain, hint, counters).program()
+        return _Run(subject, domain, hint, counters, gated).program()
     return program
 
 
 class _Run:
     """One trace: the environment, the modes, and what they have seen."""
 
-    def __init__(self, subject: Subject, domain: Domain, hint: Config, counters: Mapping[str, int]) -> None:
+    def __init__(
+        self, subject: Subject, domain: Domain, hint: Config, counters: Mapping[str, int], gated: bool
+    ) -> None:
         self.subject = subject
         self.domain = domain
         self.hint = hint
         self.env = HyperparameterEnv(counters)
         self.fake_mode = FakeTensorMode(shape_env=self.env, allow_non_fake_inputs=True)
         self.fake_mode.cache_enabled = False
-        self.recorder = Recorder(self.env, self.fake_mode)
+        self.gates = Gates(domain, enabled=gated)
+        self.recorder = Recorder(self.env, self.fake_mode, self.gates)
+        self.env.alternatives = Alternatives(self.env, self.gates, self.recorder)
         self.values = {name: self._value(name) for name in hint}
 
     def _value(self, name: str) -> Any:
@@ -95,6 +109,9 @@ class _Run:
         symbol, value = self.domain.symbols[name], self.hint[name]
         if isinstance(value, bool) or not isinstance(value, (int, float)) or self._is_index(name):
             self.env.hints[symbol] = self.domain.encode(self.hint)[name]
+            options = self.domain.axes[name].options
+            if self.gates.enabled and options and all(isinstance(each, str) for each in options):
+                return option(self.env, symbol, options, value)
             self.env.assume(sympy.Eq(symbol, self.env.hints[symbol], evaluate=False))
             return value
         return self.env.hyperparameter(symbol, value)
@@ -149,6 +166,8 @@ class _Run:
         batch = subject.example(**{name: self.values[name] for name in subject.example_names})
         initialise(model, *_inputs(batch))
         recorder.name_modules(model)
+        for parameter_or_buffer, gate in reached(model, self.gates):
+            recorder.restrict(parameter_or_buffer, gate)
         for parameter in model.parameters():
             recorder.see(parameter, "parameter", "", None)
             recorder.known.forget(parameter)
@@ -165,7 +184,7 @@ class _Run:
         alive = self._start(Phase.FORWARD)
         with torch.no_grad(), self._user_code():
             model(*args, **kwargs)
-        return self._finish(model, batch, alive, saved=(), gradients=(), state=())
+        return self._finish(model, batch, Measured(alive))
 
     def _train(
         self,
@@ -180,19 +199,20 @@ class _Run:
         alive = self._start(Phase.FORWARD)
         with self._user_code():
             loss = loss_of(model(*args, **kwargs))
-            saved = self._kept_by_autograd(alive, loss)
+            end_of_forward, loss_storage = len(self.recorder.events), self.recorder.storage_of(loss)
             self.recorder.phase = Phase.BACKWARD
             loss.backward()  # type: ignore[no-untyped-call]
             self.recorder.phase = Phase.STEP
             gradients = self._gradients(model)
-            unused = {id(p) for p in model.parameters() if p.grad is None}
+            unused = self._without_gradient(model, optimizer)
             optimizer.step()
             optimizer.zero_grad()
         events_end = len(self.recorder.events)
         del loss
         del self.recorder.events[events_end:]
         state, unused_state = self._state(optimizer, unused)
-        return self._finish(model, batch, alive - unused_state, saved, gradients, state)
+        run = Measured(alive - unused_state, end_of_forward, loss_storage, gradients, state)
+        return self._finish(model, batch, run)
 
     def _optimizer_with_state(self, model: nn.Module, training: Training) -> torch.optim.Optimizer:
         """Take a step on made-up gradients, after which the optimizer's state exists."""
@@ -211,12 +231,17 @@ class _Run:
         self.recorder.events.clear()
         return set(self.recorder.alive.values())
 
-    def _kept_by_autograd(self, alive: set[int], loss: torch.Tensor) -> tuple[int, ...]:
-        kept = set(self.recorder.alive.values()) - alive - {self.recorder.storage_of(loss)}
-        return tuple(sorted(kept))
-
     def _gradients(self, model: nn.Module) -> tuple[int, ...]:
         return tuple(self.recorder.storage_of(p.grad) for p in model.parameters() if p.grad is not None)
+
+    def _without_gradient(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> set[int]:
+        """Return the parameters that got no gradient; where others got none, they have no state."""
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                presence = self.recorder.presence(parameter.grad)
+                for tensor in _tensors(optimizer.state.get(parameter, {})):
+                    self.recorder.restrict(tensor, presence)
+        return {id(parameter) for parameter in model.parameters() if parameter.grad is None}
 
     def _state(self, optimizer: torch.optim.Optimizer, unused: set[int]) -> tuple[tuple[int, ...], set[int]]:
         """Return the storages of the optimizer's state, and those of parameters that got no gradient."""
@@ -227,52 +252,8 @@ class _Run:
             (idle if id(parameter) in unused else used).update(storages)
         return tuple(sorted(used)), idle - used
 
-    def _finish(
-        self,
-        model: nn.Module,
-        batch: Any,
-        alive: set[int],
-        saved: tuple[int, ...],
-        gradients: tuple[int, ...],
-        state: tuple[int, ...],
-    ) -> Program:
-        recorder = self.recorder
-        events = tuple(recorder.events)
-        weights = self._weights(model)
-        storages = described(
-            recorder.births,
-            weights=weights,
-            batch={recorder.storage_of(tensor) for tensor in _tensors(batch)},
-            state=set(state),
-            gradients=set(gradients),
-            saved=set(saved),
-        )
-        return Program(
-            graph=recorder.graph,
-            hint=self.hint,
-            weights=weights,
-            storages=storages,
-            alive=tuple(sorted(alive)),
-            events=events,
-            saved=saved,
-            questions=tuple(self.env.questions.values()),
-        )
-
-    def _weights(self, model: nn.Module) -> tuple[Weight, ...]:
-        named: list[tuple[str, torch.Tensor, bool]]
-        named = [(name, tensor, False) for name, tensor in model.named_parameters()]
-        named += [(name, tensor, True) for name, tensor in model.named_buffers()]
-        return tuple(
-            Weight(
-                name,
-                tuple(map(size_of, tensor.shape)),
-                tensor.dtype,
-                tensor.requires_grad,
-                buffer,
-                self.recorder.storage_of(tensor),
-            )
-            for name, tensor, buffer in named
-        )
+    def _finish(self, model: nn.Module, batch: Any, run: Measured) -> Program:
+        return finished(self.recorder, self.hint, model, _tensors(batch), run)
 
 
 def _inputs(batch: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:

@@ -1,0 +1,197 @@
+"""Runs all alternatives of a choice in one trace, each as if it were the only one.
+
+Every alternative gets a stand-in for each tensor it takes, and what the alternatives return is joined into
+one stand-in. A stand-in owns no memory: where its alternative is chosen it is the tensor it stands for. The
+autograd functions do the same with gradients, so that the backward pass, too, is the chosen alternative's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+import torch
+from torch import nn
+from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
+
+from fxcost.errors import FactoryError
+from fxcost.trace.gates import Gates
+from fxcost.trace.recorder import Like, Recorder, size_of
+from fxcost.trace.symbols import HyperparameterEnv
+
+
+@dataclass(frozen=True)
+class Alternatives:
+    """Traces alternatives together.
+
+    Attributes:
+        env: Answers questions.
+        gates: Joins the conditions of nested choices.
+        recorder: Sees what runs.
+    """
+
+    env: HyperparameterEnv
+    gates: Gates
+    recorder: Recorder
+
+    def built(
+        self, conditions: Mapping[Any, sympy.Basic], build: Mapping[Any, Callable[[], nn.Module]]
+    ) -> dict[Any, tuple[sympy.Basic, nn.Module]]:
+        """Build alternatives, each under its condition, by key.
+
+        One that raises where it is not the chosen one is left out; the trace holds where it is not chosen.
+        """
+        found = {}
+        for key, condition in conditions.items():
+            try:
+                with self.gates.inside(condition):
+                    found[key] = (condition, build[key]())
+            except Exception:
+                if self.decided(condition):
+                    raise
+                self._leave_out(condition)
+        return found
+
+    def run(
+        self,
+        alternatives: Sequence[tuple[sympy.Basic, nn.Module]],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        """Return the joined result of calling each alternative with the same arguments."""
+        leaves, structure = tree_flatten((args, dict(kwargs)))
+        conditions = [condition for condition, _ in alternatives]
+        forks = [
+            _Fork.apply(self, conditions, leaf)
+            if isinstance(leaf, torch.Tensor)
+            else [leaf] * len(conditions)
+            for leaf in leaves
+        ]
+        results, kept = [], []
+        for (condition, module), *inputs in zip(alternatives, *forks, strict=True):
+            own_args, own_kwargs = tree_unflatten(inputs, structure)
+            try:
+                with self.gates.inside(condition):
+                    result = module(*own_args, **own_kwargs)
+            except Exception:
+                if self.decided(condition):
+                    raise
+                self._leave_out(condition)
+                continue
+            results.append(tree_map_only(torch.Tensor, _unchanged(inputs, leaves), result))
+            kept.append(condition)
+        return self._joined(kept, results)
+
+    def _leave_out(self, condition: sympy.Basic) -> None:
+        """Keep that a failed alternative is not the chosen one."""
+        self.env.keep(self.gates.opposite(condition))
+
+    def _joined(self, conditions: Sequence[sympy.Basic], results: Sequence[Any]) -> Any:
+        flat = [tree_flatten(result) for result in results]
+        structures = {repr(structure) for _, structure in flat}
+        if len(structures) != 1:
+            raise FactoryError(
+                f"the alternatives return different structures: {', '.join(sorted(structures))}"
+            )
+        leaves = [
+            _Join.apply(self, conditions, *parts) if isinstance(parts[0], torch.Tensor) else parts[0]
+            for parts in zip(*(leaves for leaves, _ in flat), strict=True)
+        ]
+        return tree_unflatten(leaves, flat[0][1])
+
+    def decided(self, condition: sympy.Basic) -> bool:
+        """Tell whether a condition is true at the hint."""
+        return bool(self.env.size_hint(condition))
+
+    def chosen(self, conditions: Sequence[sympy.Basic], sizes: Sequence[Any]) -> Any:
+        """Return the size whose condition holds; one of the conditions does."""
+        expressions = [sympy.sympify(size_of(size)) for size in sizes]
+        if len(set(expressions)) == 1:
+            return sizes[0]
+        pairs = list(zip(expressions, conditions, strict=True))
+        expression = sympy.Piecewise(*pairs[:-1], (expressions[-1], True), evaluate=False)
+        return torch.SymInt(self.env.node(expression, int, int(self.env.size_hint(expression))))
+
+    def stand_in(self, like: Like, targets: Sequence[tuple[sympy.Basic, torch.Tensor]]) -> torch.Tensor:
+        """Return a tensor that is another one's memory wherever a condition says so."""
+        return self.recorder.stand_in(
+            like,
+            [
+                (self.gates.both(condition, self.recorder.presence(target)), target)
+                for condition, target in targets
+            ],
+        )
+
+    def merged(self, conditions: Sequence[sympy.Basic], tensors: Sequence[torch.Tensor]) -> Like:
+        """Return the shape that alternatives' results have together: each size where its condition holds."""
+        first = tensors[0]
+        if len({(tensor.dtype, tensor.ndim) for tensor in tensors}) != 1:
+            kinds = ", ".join(f"{tensor.dtype} with {tensor.ndim} dimensions" for tensor in tensors)
+            raise FactoryError(f"the alternatives return different kinds of tensors: {kinds}")
+        shape = [self.chosen(conditions, sizes) for sizes in zip(*(t.shape for t in tensors), strict=True)]
+        strides = [
+            self.chosen(conditions, sizes) for sizes in zip(*(t.stride() for t in tensors), strict=True)
+        ]
+        return Like(tuple(shape), tuple(strides), first.dtype)
+
+
+def _unchanged(inputs: Sequence[Any], originals: Sequence[Any]) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return what replaces an input that an alternative hands on as it is by the tensor it stands for.
+
+    Its gradient then goes to where that of the original goes, at the same moment.
+    """
+
+    def original(tensor: torch.Tensor) -> torch.Tensor:
+        for stand_in, leaf in zip(inputs, originals, strict=True):
+            if tensor is stand_in and tensor._version == 0:
+                return leaf  # type: ignore[no-any-return]
+        return tensor
+
+    return original
+
+
+class _Fork(torch.autograd.Function):
+    """One tensor as a stand-in for each alternative; backward, one gradient of theirs."""
+
+    @staticmethod
+    def forward(ctx: Any, alternatives: Alternatives, conditions: list[Any], tensor: torch.Tensor) -> Any:
+        ctx.alternatives = alternatives
+        ctx.like = Like.of(tensor)
+        ctx.set_materialize_grads(False)
+        return tuple(alternatives.stand_in(ctx.like, [(condition, tensor)]) for condition in conditions)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor | None) -> Any:
+        given = [(sympy.true, gradient) for gradient in gradients if gradient is not None]
+        if not given:
+            return None, None, None
+        return None, None, ctx.alternatives.stand_in(Like.of(given[0][1]), given)
+
+
+class _Join(torch.autograd.Function):
+    """What the alternatives return as one stand-in; backward, its gradient for each of them."""
+
+    @staticmethod
+    def forward(ctx: Any, alternatives: Alternatives, conditions: list[Any], *tensors: torch.Tensor) -> Any:
+        ctx.alternatives, ctx.conditions = alternatives, conditions
+        ctx.likes = [Like.of(tensor) for tensor in tensors]
+        ctx.set_materialize_grads(False)
+        targets = list(zip(conditions, tensors, strict=True))
+        return alternatives.stand_in(alternatives.merged(conditions, tensors), targets)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor | None) -> Any:
+        if gradient is None:
+            return None, None, *(None for _ in ctx.likes)
+        return (
+            None,
+            None,
+            *(
+                ctx.alternatives.stand_in(like, [(condition, gradient)]) if needed else None
+                for condition, like, needed in zip(
+                    ctx.conditions, ctx.likes, ctx.needs_input_grad[2:], strict=True
+                )
+            ),
+        )

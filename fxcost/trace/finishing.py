@@ -1,0 +1,108 @@
+"""From what a trace recorded to its `Program`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import sympy
+import torch
+from torch import nn
+
+from fxcost.program import Program, Storage, Weight
+from fxcost.space import Config
+from fxcost.trace.lifetimes import Lifetimes, lifetimes
+from fxcost.trace.recorder import Recorder, size_of
+from fxcost.trace.storages import described
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The measured run, by the numbers of recorded storages.
+
+    Attributes:
+        alive: What lived when it started.
+        end_of_forward: After how many events the forward pass was over; None in inference.
+        loss: What the loss was in.
+        gradients: What the gradients were in.
+        state: What the optimizer's state is in.
+    """
+
+    alive: set[int]
+    end_of_forward: int | None = None
+    loss: int = -1
+    gradients: tuple[int, ...] = ()
+    state: tuple[int, ...] = ()
+
+
+def finished(
+    recorder: Recorder, hint: Config, model: nn.Module, batch: Sequence[torch.Tensor], run: Measured
+) -> Program:
+    """Return the program of a recorded run.
+
+    Args:
+        recorder: What recorded it.
+        hint: Where it was traced.
+        model: The model, after the run.
+        batch: The batch's tensors.
+        run: What is known of the run.
+    """
+    split = _split(recorder, run)
+    kept = [piece for piece in split.kept if split.storage[piece] != run.loss]
+    saved = kept if run.end_of_forward is not None else []
+    weights = _weights(recorder, model)
+    storages = described(
+        recorder.births,
+        weights=weights,
+        batch={recorder.storage_of(tensor) for tensor in batch},
+        state=set(run.state),
+        gradients=set(run.gradients),
+        saved={split.storage[piece] for piece in saved},
+    )
+    return Program(
+        graph=recorder.graph,
+        hint=hint,
+        weights=weights,
+        storages=_pieces(storages, split),
+        alive=tuple(sorted(split.alive)),
+        events=tuple(split.events),
+        saved=tuple(sorted(saved)),
+        questions=tuple(recorder.env.questions.values()),
+    )
+
+
+def _split(recorder: Recorder, run: Measured) -> Lifetimes:
+    existences = [birth.existence for birth in recorder.births]
+    mark = len(recorder.events) if run.end_of_forward is None else run.end_of_forward
+    return lifetimes(existences, sorted(run.alive), recorder.events, mark, recorder.gating.gates)
+
+
+def _pieces(storages: Sequence[Storage], split: Lifetimes) -> tuple[Storage, ...]:
+    """Return the pieces of storages, each with its gate; what stands for others has no bytes of its own."""
+    return tuple(
+        replace(
+            storages[storage],
+            index=piece,
+            gate=gate,
+            nbytes=0 if gate is sympy.false else storages[storage].nbytes,
+        )
+        for piece, (storage, gate) in enumerate(zip(split.storage, split.gates, strict=True))
+    )
+
+
+def _weights(recorder: Recorder, model: nn.Module) -> tuple[Weight, ...]:
+    named: list[tuple[str, torch.Tensor, bool]]
+    named = [(name, tensor, False) for name, tensor in model.named_parameters()]
+    named += [(name, tensor, True) for name, tensor in model.named_buffers()]
+    return tuple(
+        Weight(
+            name,
+            tuple(map(size_of, tensor.shape)),
+            tensor.dtype,
+            tensor.requires_grad,
+            buffer,
+            recorder.storage_of(tensor),
+            recorder.presence(tensor),
+        )
+        for name, tensor, buffer in named
+    )

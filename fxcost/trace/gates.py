@@ -1,0 +1,97 @@
+"""Gates: the conditions under which alternatives exist, each truth function written one way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import reduce
+
+import numpy as np
+import sympy
+
+from fxcost.expr.domain import Domain
+from fxcost.expr.grid import Grids
+
+
+class Gates:
+    """Joins conditions; those that are true at the same settings become the same object.
+
+    Attributes:
+        current: What holds for the alternative whose code runs now.
+        enabled: Whether alternatives are traced together; if not, only the chosen one is.
+        used: Whether any alternative's code has run.
+
+    Example:
+        >>> from fxcost.space import Choice, Space
+        >>> domain = Domain(Space(act=Choice("relu", "gelu", "silu")))
+        >>> gates, act = Gates(domain), domain.symbols["act"]
+        >>> relu, gelu = gates.known(sympy.Eq(act, 0)), gates.known(sympy.Eq(act, 1))
+        >>> gates.both(relu, gelu), gates.either(relu, gates.opposite(relu))
+        (False, True)
+    """
+
+    def __init__(self, domain: Domain, *, enabled: bool = True) -> None:
+        self.domain = domain
+        self.enabled = enabled
+        self.used = False
+        self.current: sympy.Basic = sympy.true
+        self._grids = Grids(domain)
+        self._written: dict[tuple[tuple[str, ...], bytes], sympy.Basic] = {}
+        self._known: dict[sympy.Basic, sympy.Basic] = {}
+        self._joined: dict[tuple[str, sympy.Basic, sympy.Basic], sympy.Basic] = {}
+
+    def known(self, condition: sympy.Basic) -> sympy.Basic:
+        """Return the one object for all conditions that are true at the same settings."""
+        if condition in (sympy.true, sympy.false):
+            return condition
+        if condition not in self._known:
+            self._known[condition] = self._found(condition)
+        return self._known[condition]
+
+    def _found(self, condition: sympy.Basic) -> sympy.Basic:
+        names = tuple(sorted(symbol.name for symbol in condition.free_symbols))
+        grid = self._grids.grid(names)
+        values = grid.evaluate(condition) if grid is not None else None
+        if grid is None or values is None:
+            return condition
+        truth = values.astype(bool)
+        if truth.all() or not truth.any():
+            return sympy.true if truth.all() else sympy.false
+        return self._written.setdefault((names, np.packbits(truth).tobytes()), condition)
+
+    def both(self, left: sympy.Basic, right: sympy.Basic) -> sympy.Basic:
+        """Return when two conditions hold together."""
+        return self._join("both", left, right, sympy.And)
+
+    def either(self, left: sympy.Basic, right: sympy.Basic) -> sympy.Basic:
+        """Return when at least one of two conditions holds."""
+        return self._join("either", left, right, sympy.Or)
+
+    def opposite(self, condition: sympy.Basic) -> sympy.Basic:
+        """Return when a condition does not hold."""
+        return self.known(sympy.Not(condition))
+
+    def any_of(self, conditions: Iterable[sympy.Basic]) -> sympy.Basic:
+        """Return when at least one of some conditions holds."""
+        return reduce(self.either, conditions, sympy.false)
+
+    def _join(
+        self, name: str, left: sympy.Basic, right: sympy.Basic, join: Callable[..., sympy.Basic]
+    ) -> sympy.Basic:
+        if left is right:
+            return left
+        key = (name, left, right)
+        if key not in self._joined:
+            self._joined[key] = self.known(join(left, right))
+        return self._joined[key]
+
+    @contextmanager
+    def inside(self, condition: sympy.Basic) -> Iterator[None]:
+        """Run an alternative's code: what it makes exists only where a condition holds, too."""
+        self.used = True
+        before = self.current
+        self.current = self.both(before, condition)
+        try:
+            yield
+        finally:
+            self.current = before
