@@ -73,7 +73,7 @@ class Dimension:
         return min(self.low, 1) <= value and (self.high is None or value <= self.high)
 
 
-class Program:
+class Exported:
     """An exported program with its dynamic sizes and its inputs.
 
     Attributes:

@@ -11,7 +11,7 @@ from torch.fx import GraphModule
 
 from fxcost.errors import DeclarationError
 from fxcost.factory import ModelFactory
-from fxcost.graphs.programs import Program
+from fxcost.graphs.programs import Exported
 from fxcost.space import AnyDomain, Space
 from fxcost.trace import LossFunction
 from fxcost.trace.existing import replica
@@ -71,7 +71,7 @@ def _of_program(
             "fc.cost(program, example): an exported program says itself what its inputs are; "
             "leave the example out, and bound its dynamic sizes with space="
         )
-    program = Program(source)
+    program = Exported(source)
     return ModelFactory(
         Built(program.module, "ExportedProgram"), program.space(declared), program.batch, loss
     )

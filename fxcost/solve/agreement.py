@@ -108,6 +108,17 @@ class Agreement:
             return own
         return None
 
+    def throughout(self, group: Group, quantity: Quantity) -> Expression:
+        """Return a quantity's closed form in a group, its bounds those of all regions together."""
+        formula = group.formula(quantity)
+        if len(group.parts) == 1:
+            return formula
+        first, *others = (part.region.conditions for part in group.parts)
+        common = [condition for condition in first if all(condition in other for other in others)]
+        normaliser = Normaliser(self.domain, [*self.held, *common])
+        rows = [Row(normaliser.polynomial(row.polynomial.sympy()), row.label) for row in formula.rows]
+        return Expression(tuple(rows))
+
     def right(self, expression: Expression, part: Part, own: Expression) -> bool:
         """Tell whether an expression is proved to be equal to a region's own closed form throughout it."""
         values = self.domain.encode(part.hint)

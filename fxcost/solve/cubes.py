@@ -11,7 +11,8 @@ import numpy as np
 import sympy
 
 from fxcost.expr import Domain
-from fxcost.expr.conditions import readable
+from fxcost.expr.conditions import evaluate, readable
+from fxcost.expr.functions import Number
 from fxcost.expr.grid import Grids
 from fxcost.expr.vectorised import Array
 from fxcost.program import Question
@@ -43,19 +44,25 @@ class Frame:
     Args:
         domain: The hyperparameters.
         conditions: What holds in the whole part; cubes do not repeat it.
+        ends: The smallest and the largest value of each hyperparameter in it.
 
     >>> from fxcost.space import Int, Space
     >>> domain = Domain(Space(width=Int(1, 8), depth=Int(1, 3)))
     >>> width, depth = domain.symbols.values()
-    >>> frame = Frame(domain, [depth <= 2])
+    >>> frame = Frame(domain, [depth <= 2], {"width": (1, 8), "depth": (1, 2)})
     >>> narrow, wide, deep = (frame.cube([Clause(each)]) for each in (width <= 4, width > 4, depth <= 2))
     >>> frame.texts(narrow), frame.texts(deep), frame.united([narrow, wide])
     (('width <= 4',), (), [{}])
     """
 
-    def __init__(self, domain: Domain, conditions: Iterable[sympy.Basic] = ()) -> None:
-        self.conditions = tuple(conditions)
-        self.grids = Grids(domain, self.conditions)
+    def __init__(
+        self,
+        domain: Domain,
+        conditions: Iterable[sympy.Basic],
+        ends: Mapping[str, tuple[Number, Number]],
+    ) -> None:
+        self.grids = Grids(domain, conditions)
+        self.ends = ends
         self._truths: dict[sympy.Basic, Array | None] = {}
 
     def cube(self, clauses: Iterable[Clause]) -> Cube | None:
@@ -171,14 +178,23 @@ class Frame:
         if truth is not None:
             return bool(truth.all())
         parts = condition.args if isinstance(condition, sympy.Or) else (condition,)
-        return sympy.true in parts or _opposed(parts)
+        return any(self._at_ends(part) == {True} for part in parts) or _opposed(parts)
 
     def _never(self, condition: sympy.Basic) -> bool:
         truth = self._truth(condition)
         if truth is not None:
             return not truth.any()
         parts = condition.args if isinstance(condition, sympy.And) else (condition,)
-        return sympy.false in parts or _opposed(parts)
+        return any(self._at_ends(part) == {False} for part in parts) or _opposed(parts)
+
+    def _at_ends(self, condition: sympy.Basic) -> set[bool]:
+        """Return the truth values of `name <= number` and the like over all values of the name."""
+        symbols = [side for side in condition.args if side.is_Symbol]
+        numbers = [side for side in condition.args if side.is_number]
+        if not isinstance(condition, _ORDERS) or not len(symbols) == len(numbers) == 1:
+            return {True, False}
+        (symbol,) = symbols
+        return {evaluate(condition, {symbol.name: end}) for end in self.ends[symbol.name]}
 
     def _same(self, left: sympy.Basic, right: sympy.Basic) -> bool:
         if left == right:
@@ -197,6 +213,9 @@ class Frame:
             truth = grid.evaluate(condition) if grid is not None else None
             self._truths[condition] = None if truth is None else truth.astype(bool)
         return self._truths[condition]
+
+
+_ORDERS = (sympy.Lt, sympy.Le, sympy.Gt, sympy.Ge)
 
 
 def _opposed(parts: Sequence[sympy.Basic]) -> bool:

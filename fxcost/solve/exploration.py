@@ -60,7 +60,9 @@ class Exploration:
     @cached_property
     def frame(self) -> Frame:
         """The part of the space, to read conditions in."""
-        return Frame(self.ground.lattice.domain, self.held)
+        lattice, box = self.ground.lattice, self.ground.box
+        low, high = lattice.values(box.low), lattice.values(box.high)
+        return Frame(lattice.domain, self.held, {name: (low[name], high[name]) for name in low})
 
     @property
     def settings(self) -> int | None:

@@ -98,5 +98,5 @@ def piecewise(exploration: Exploration, quantity: Quantity) -> Piecewise:
 
 
 def _branch(exploration: Exploration, group: Group, quantity: Quantity) -> Branch:
-    formula = group.formula(quantity) if group.refusal is None else None
+    formula = exploration.agreement.throughout(group, quantity) if group.refusal is None else None
     return Branch(exploration.where(group), formula, group.refusal)

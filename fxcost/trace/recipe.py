@@ -60,5 +60,6 @@ def sum_of_output(output: Any) -> torch.Tensor:
         return output.sum()
     raise FactoryError(
         f"the model returns {type(output).__name__}, not a float tensor nor an object with `.logits`: "
-        "say what the loss is with @fc.model(..., loss=lambda output: ...)"
+        "say what the loss is with @fc.model(..., loss=lambda output: ...), or, of a graph, "
+        "with fc.cost(..., loss=...)"
     )

@@ -11,11 +11,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils._sympy.functions import FloorDiv
 
 import fxcost as fc
 from fxcost import solve
 from fxcost.errors import ConfigError, DeclarationError, EmptySpaceError, FactoryError
-from fxcost.space import Choice, Int, Space
+from fxcost.space import Choice, Float, Int, Space
 from tests.oracles.memory import real_parameters, real_peak
 from tests.solve.random_factories import Factory, factories
 from tests.solve.standins import Path, costs
@@ -138,6 +139,34 @@ def test_costs_that_differ_at_one_setting_are_not_merged() -> None:
     pieces = solve.partition([memory, size]).pieces
     assert {piece.condition for piece in pieces} == {"act == 'relu'", "act == 'gelu'"}
     assert len(list(solve.partition([size, memory]).of(size))) == 1
+
+
+def test_a_merged_closed_form_is_exact_in_arrays_beyond_the_region_it_comes_from() -> None:
+    def paths(width: sympy.Symbol) -> list[Path]:
+        costs = {"memory": [width * FloorDiv(width, 3)], "size": [width]}
+        return [Path((width <= 8,), costs), Path((width > 8,), costs)]
+
+    memory, size = costs(Space(width=Int(1, 100)), paths)
+    ((_, formula),) = solve.partition([memory, size]).of(memory)
+    assert formula is not None
+    assert formula.evaluate_many({"width": [2, 8, 100]}).tolist() == [2 * 0, 8 * 2, 100 * 33]
+
+
+def test_conditions_that_a_restriction_implies_are_not_repeated() -> None:
+    def paths(width: sympy.Symbol, drop: sympy.Symbol) -> list[Path]:
+        return [
+            Path((drop <= 0.25, width <= 8), {"memory": [width], "size": [width]}),
+            Path((drop <= 0.25, width > 8), {"memory": [2 * width], "size": [width]}),
+            Path((drop > 0.25,), {"memory": [3 * width], "size": [width]}),
+        ]
+
+    memory, size = costs(Space(width=Int(1, 16), drop=Float(0.0, 0.5)), paths)
+    partition = solve.partition([memory, size], drop=(0.0, 0.2))
+    assert {piece.condition for piece in partition.pieces} == {"width <= 8", "width > 8"}
+    assert partition.settings is None
+    assert "proved to cover every setting" in str(partition)
+    (piece,) = solve.partition([memory, size], drop=0.5).pieces
+    assert (piece.condition, piece.settings) == ("True", 16)
 
 
 def test_a_partition_is_of_one_factory() -> None:
@@ -295,7 +324,8 @@ def test_json_has_every_piece(partition: solve.Partition) -> None:
         "exception": "ValueError: deep glu nets must be narrow",
         "line": f"{__file__}:{RAISES}",
     }
-    assert {"condition": "act == 'glu'", "kind": "specialisation", "line": ""} in refused["where"][0]
+    asked = {"condition": "act == 'glu'", "kind": "specialisation", "line": f"{__file__}:{RAISES - 3}"}
+    assert asked in refused["where"][0]
 
 
 def test_a_spent_budget_names_what_is_left() -> None:

@@ -57,7 +57,7 @@ def recurrent_by_operator(width):
     def forward(self, x):
         state = x.new_zeros(1, x.shape[1], x.shape[2])
         weights = list(self.lstm.parameters())
-        options = (True, 1, 0.0, False, False, False)  # biases, layers, dropout, train, both ways, batch first
+        options = (True, 1, 0.0, False, False, False)  # biases, layers, dropout, train, bidirectional, …
         return torch.ops.aten.lstm.input(x, [state, state], weights, *options)[0]
 
     return Wrapped(forward, lstm=lstm)
