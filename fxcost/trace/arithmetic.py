@@ -12,6 +12,27 @@ from torch.utils._sympy import functions as torch_functions
 
 from fxcost.expr import functions
 
+LONG = 40
+"""So many operations make an expression that `sympy.simplify` takes seconds on."""
+
+
+def floor_division(base: sympy.Expr, divisor: sympy.Expr) -> sympy.Expr:
+    """Return a quotient rounded down; common factors of long expressions cancel without `sympy.simplify`.
+
+    Example:
+        >>> width = sympy.Symbol("width", integer=True, positive=True)
+        >>> floor_division(6 * width, 4 * width)
+        1
+    """
+    if base.count_ops() + divisor.count_ops() < LONG:
+        return torch_functions.FloorDiv(base, divisor)
+    (times, whole), (parts, part) = base.primitive(), divisor.primitive()
+    numerator, denominator = sympy.fraction(times / parts * (whole / part))
+    if denominator == 1:
+        return numerator
+    return torch_functions.FloorDiv(numerator, denominator, evaluate=False)
+
+
 RELATIONS = {
     "eq": sympy.Eq,
     "ne": sympy.Ne,
@@ -27,7 +48,7 @@ INTEGER_OPERATIONS: dict[str, Callable[..., sympy.Basic]] = {
     "neg": operator.neg,
     "abs": sympy.Abs,
     "mod": torch_functions.PythonMod,
-    "int_floordiv": torch_functions.FloorDiv,
+    "int_floordiv": floor_division,
     "int_truediv": torch_functions.IntTrueDiv,
     "pow_by_natural": lambda base, exponent: (
         base**exponent if exponent.is_Integer else torch_functions.PowByNatural(base, exponent)

@@ -10,9 +10,12 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import torch
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from fxcost.trace.kernels import GROUPS
+from fxcost.trace.known import ATTRIBUTE, BY_VALUE
 from fxcost.trace.recorder import restate
+from fxcost.trace.symbols import SYMBOLIC
 from fxcost.trace.twins import int_twin
 
 Function = Callable[..., Any]
@@ -90,6 +93,23 @@ def group_norm(original: Function) -> Function:
     return normalise
 
 
+def tensor_of(original: Function) -> Function:
+    """Make a tensor of symbolic numbers at their hints, whose values are known to depend on them."""
+
+    def make(*args: Any, **kwargs: Any) -> torch.Tensor:
+        numbers: list[Any] = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, SYMBOLIC)]
+        args, kwargs = tree_map_only(SYMBOLIC, lambda number: number.node.hint, (args, kwargs))
+        made: torch.Tensor = original(*args, **kwargs)
+        if numbers and ATTRIBUTE in made.__dict__:
+            symbols = {symbol for number in numbers for symbol in number.node._expr.free_symbols}
+            made.__dict__.update(
+                {ATTRIBUTE: (made.__dict__[ATTRIBUTE][0], frozenset(symbols)), BY_VALUE: True}
+            )
+        return made
+
+    return make
+
+
 def inference_mode(_original: Function) -> Function:
     """Run inference mode without gradients: the same kernels, and operators reach the recorder decomposed."""
 
@@ -97,15 +117,6 @@ def inference_mode(_original: Function) -> Function:
         self._inference_mode_context = torch.set_grad_enabled(not self.mode)
 
     return enter
-
-
-def uncompiled(_original: Function) -> Function:
-    """Return what is to be compiled as it is."""
-
-    def compile_(model: Any = None, **_options: Any) -> Any:
-        return model if model is not None else lambda function: function
-
-    return compile_
 
 
 def upsampling(original: Function) -> Function:

@@ -104,7 +104,10 @@ PATCHES: tuple[Patch, ...] = (
         "operators are not taken apart before they are recorded",
         composites.inference_mode,
     ),
-    Patch("torch", "compile", "a compiled module is traced as the module it was", composites.uncompiled),
+    *(
+        Patch(owner, name, "reads a symbolic number and forgets which it was", composites.tensor_of)
+        for owner, name in (("torch", "tensor"), ("torch", "as_tensor"), ("torch:Tensor", "new_tensor"))
+    ),
     Patch(
         "torch.nn.utils.weight_norm",
         "norm_except_dim",
@@ -217,8 +220,7 @@ def symbolic_construction() -> Iterator[None]:
     """Patch what breaks on symbolic hyperparameters, and undo it at the end, however that comes."""
     importlib.import_module("torch.nn.modules.rnn")
     with contextlib.ExitStack() as stack:
-        if "torch._dynamo" in sys.modules:
-            stack.enter_context(torch.compiler.set_stance("force_eager"))  # for what is compiled already
+        stack.enter_context(torch.compiler.set_stance("force_eager"))  # what is compiled is seen through
         for entry in PATCHES:
             owner = entry.owner()
             if owner is not None:

@@ -140,6 +140,11 @@ def native_layer_norm_backward(grad_out: torch.Tensor, *args: Any, **kwargs: Any
     return aten.native_layer_norm_backward.default(grad_out.contiguous(), *args, **kwargs)
 
 
+def each_alike(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Map each tensor: the fake kernel of bfloat16 reads sizes as ints."""
+    return [torch.empty_like(tensor) for tensor in tensors]
+
+
 def native_group_norm(
     image: torch.Tensor,
     weight: torch.Tensor | None,
@@ -264,6 +269,7 @@ RULES: dict[torch._ops.OpOverload, Kernel] = {
     aten.im2col.default: im2col,
     aten._trilinear.default: trilinear,
     aten.geqrf.default: geqrf,
+    aten._foreach_sqrt.default: each_alike,
     **{getattr(aten, name).default: upsample for name in INTERPOLATIONS},
     **{getattr(aten, f"{name}_backward").default: upsample_backward for name in INTERPOLATIONS},
 }

@@ -17,24 +17,35 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 LARGEST = 1 << 20
 ATTRIBUTE = "_fxcost_known"
+BY_VALUE = "_fxcost_by_value"
 UNDECIDED = object()
 WITHOUT_VALUES = ("empty", "new_empty", "resize")
 
 
 class KnownValues:
-    """Real values of some fake tensors; `symbols` are the hyperparameters a value depends on."""
+    """Real values of some fake tensors; `symbols` are the hyperparameters a value depends on.
+
+    Most depend on a hyperparameter only by their sizes: a mask of ones is true everywhere. A number that was
+    written into a tensor or compared with it decides more (`by_value`).
+    """
 
     def __init__(self) -> None:
         self.unknown_storages: set[int] = set()
+        self.written: dict[int, frozenset[sympy.Symbol]] = {}
 
     def of(self, tensor: Any) -> tuple[torch.Tensor, frozenset[sympy.Symbol]] | None:
         """Return a tensor's real value at the hint and the hyperparameters it depends on, or None."""
         if not isinstance(tensor, FakeTensor):
             return (tensor, frozenset()) if isinstance(tensor, torch.Tensor) else None
         known: tuple[torch.Tensor, frozenset[sympy.Symbol]] | None = getattr(tensor, ATTRIBUTE, None)
-        if known is None or tensor.untyped_storage()._cdata in self.unknown_storages:
+        key = tensor.untyped_storage()._cdata
+        if known is None or key in self.unknown_storages:
             return None
-        return known
+        return known[0], known[1] | self.written.get(key, frozenset())
+
+    def by_value(self, tensor: torch.Tensor) -> bool:
+        """Tell whether a hyperparameter's value, not only sizes, decides a known tensor."""
+        return BY_VALUE in tensor.__dict__ or tensor.untyped_storage()._cdata in self.written
 
     def element(self, tensor: torch.Tensor) -> tuple[Any, frozenset[sympy.Symbol]] | None:
         """Return a one-element tensor's value as a Python number, and what it depends on, or None."""
@@ -57,6 +68,7 @@ class KnownValues:
     def released(self, storage_key: int) -> None:
         """Let a storage's key be used again."""
         self.unknown_storages.discard(storage_key)
+        self.written.pop(storage_key, None)
 
     def result(
         self, func: torch._ops.OpOverload, args: Any, kwargs: Any
@@ -76,8 +88,28 @@ class KnownValues:
             return
         real, symbols = known
         reals = [leaf for leaf in tree_leaves(real) if isinstance(leaf, torch.Tensor)]
+        by_value = self._reads_values(func, args, kwargs)
         for output, value in zip(outputs, reals, strict=True):
             output.__dict__[ATTRIBUTE] = (value, symbols)
+            if by_value:
+                output.__dict__[BY_VALUE] = True
+            if by_value and func._schema.is_mutable:
+                key = output.untyped_storage()._cdata
+                self.written[key] = self.written.get(key, frozenset()) | symbols
+
+    def _reads_values(self, func: torch._ops.OpOverload, args: Any, kwargs: Any) -> bool:
+        """Tell whether an operator computes with a symbolic number, or with a tensor that one decided.
+
+        A range of integers counts as a size: masks are made of positions.
+        """
+        ranges = func._opname.startswith("arange")
+        kinds = {argument.name: argument.type.kind() for argument in func._schema.arguments}
+        for name, value in (*zip(kinds, args, strict=False), *kwargs.items()):
+            computes = kinds[name] in ("NumberType", "TensorType") and not ranges
+            if isinstance(value, torch.SymFloat) or (isinstance(value, torch.SymInt) and computes):
+                return True
+        leaves = tree_leaves((args, kwargs))
+        return any(isinstance(leaf, FakeTensor) and self.by_value(leaf) for leaf in leaves)
 
     def _real_arguments(
         self, func: torch._ops.OpOverload, args: Any, kwargs: Any

@@ -148,7 +148,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 "decide from shapes or hyperparameters, or take the branch out of the model"
             )
         value, symbols = known
-        if symbols and isinstance(value, bool):
+        if symbols and isinstance(value, bool) and not self.known.by_value(tensor):
             question = Question(sympy.true, QuestionKind.DATA, user_source())
             self.env.questions.setdefault((question.source, value), question)
         else:

@@ -85,7 +85,7 @@ class TypeTwin:
         return builtins.type(*args, **kwargs)
 
     def __getattribute__(self, name: str) -> Any:
-        return getattr(builtins.type, name)
+        return getattr(TypeTwin if name == "__mro_entries__" else builtins.type, name)
 
     def __instancecheck__(self, instance: object) -> bool:
         return isinstance(instance, builtins.type)
@@ -93,7 +93,8 @@ class TypeTwin:
     def __subclasscheck__(self, subclass: type) -> bool:
         return issubclass(subclass, builtins.type)
 
-    def __mro_entries__(self, _bases: tuple[object, ...]) -> tuple[type, ...]:
+    @staticmethod
+    def __mro_entries__(_bases: tuple[object, ...]) -> tuple[type, ...]:
         return (builtins.type,)
 
     def __getitem__(self, parameters: Any) -> Any:
