@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import sympy
 
@@ -44,6 +44,15 @@ class Counter:
         """How far its values are apart."""
         return self.values.step
 
+    def higher(self) -> Counter | None:
+        """Return the counter with the next value as its base, None where too few would be above it."""
+        place = self.values.index(self.base) + 1
+        return replace(self, base=self.values[place]) if place + 2 < len(self.values) else None
+
+    def near(self, value: int) -> Counter:
+        """Return the counter with its base at a value, or lower where too few would be above it."""
+        return replace(self, base=min(value, self.values[-3]))
+
     def ahead(self, steps: int) -> int:
         """Return the value so many steps above the base, the last one where there are fewer."""
         return self.values[min(self.values.index(self.base) + steps, len(self.values) - 1)]
@@ -68,20 +77,42 @@ def fixed(program: Program, names: Iterable[str]) -> list[str]:
     return [name for name in names if name in alone]
 
 
-def verifying(counters: Mapping[str, Counter], least: Mapping[str, int]) -> list[dict[str, int]]:
-    """Return the counts at which a form is compared with traces: above the base, and the lowest.
+def verifying(
+    counters: Mapping[str, Counter], least: Mapping[str, int], questions: Iterable[Question]
+) -> list[dict[str, int]]:
+    """Return the counts at which a form is compared with traces: above the base, and the lowest it holds for.
+
+    Args:
+        counters: The hyperparameters that count repeats.
+        least: By counter, the smallest count that the form allows.
+        questions: What must hold for the form; those about counters alone exclude counts.
 
     Example:
-        >>> verifying({"depth": Counter(range(1, 97), 2)}, {"depth": 1})
+        >>> verifying({"depth": Counter(range(1, 97), 2)}, {"depth": 1}, [])
         [{'depth': 5}, {'depth': 1}]
     """
     ahead = {
         name: counter.ahead(steps)
         for (name, counter), steps in zip(counters.items(), itertools.cycle(VERIFIED_AHEAD), strict=False)
     }
-    lowest = {name: max(counter.values[0], least[name]) for name, counter in counters.items()}
     base = {name: counter.base for name, counter in counters.items()}
+    about = [q.condition for q in questions if {s.name for s in q.condition.free_symbols} <= base.keys()]
+    lowest = next((point for point in _rising(counters, least) if _holds_at(about, point)), base)
     return [point for point in (ahead, lowest) if point != base]
+
+
+def _rising(counters: Mapping[str, Counter], least: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """Yield counts from the lowest to the base, all counters together."""
+    below = {
+        name: [value for value in counter.values if least[name] <= value <= counter.base]
+        for name, counter in counters.items()
+    }
+    for step in range(max(map(len, below.values()))):
+        yield {name: values[min(step, len(values) - 1)] for name, values in below.items()}
+
+
+def _holds_at(conditions: Iterable[sympy.Basic], point: Mapping[str, int]) -> bool:
+    return all(evaluate(condition, point) for condition in conditions)
 
 
 def common(
@@ -96,11 +127,7 @@ def common(
     asked = [question for _, program in programs for question in program.questions]
     about = [q for q in asked if q.condition.free_symbols and q.condition.free_symbols <= symbols]
     everywhere = [counts for counts, _ in programs]
-    varying = {q.asked_at for q in about if not _holds(q.condition, everywhere)}
+    varying = {q.asked_at for q in about if not all(_holds_at([q.condition], at) for at in everywhere)}
     dropped = {id(q) for q in about if q.asked_at in varying}
     distinct = {q.condition: q for q in asked if id(q) not in dropped}
     return list(distinct.values())
-
-
-def _holds(condition: sympy.Basic, points: Sequence[Mapping[str, int]]) -> bool:
-    return all(evaluate(condition, point) for point in points)

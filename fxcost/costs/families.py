@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,13 +16,16 @@ from fxcost.costs.definitions import DEFINITIONS
 from fxcost.costs.forms import Counted, Traced
 from fxcost.costs.region import Region
 from fxcost.costs.sizes import Sizes
-from fxcost.errors import FxcostError
+from fxcost.errors import FactoryError, FxcostError
 from fxcost.program import Program, Question, QuestionKind
 from fxcost.space import Config
 from fxcost.trace import PinnedError
 
 Trace: TypeAlias = "Callable[[Config, Mapping[str, int]], Program]"
 """Traces at a configuration; fixing a hyperparameter at another value than is given is a `PinnedError`."""
+
+MOST_FAILURES = 2
+"""After so many a hyperparameter's values are traced one by one, on every path."""
 
 SUMS = tuple(each.contributions for each in DEFINITIONS if each.contributions is not None)
 
@@ -33,13 +37,13 @@ class Families:
     Attributes:
         assumptions: Of the space.
         trace: Traces the factory.
-        uneven: Hyperparameters whose values show no repeats.
+        failures: By hyperparameter, how often its values showed no repeats.
         least: By hyperparameter, the smallest count that a form was found for.
     """
 
     assumptions: Assumptions
     trace: Trace
-    uneven: set[str] = field(default_factory=set)
+    failures: Tally[str] = field(default_factory=Tally)
     least: dict[str, int] = field(default_factory=dict)
 
     @cached_property
@@ -47,49 +51,80 @@ class Families:
         """The hyperparameters that may count repeats."""
         return counters_of(self.assumptions.domain)
 
-    def explore(self, config: Config) -> tuple[Config, Program, list[str]]:
+    def explore(
+        self, config: Config, *, nearby: bool = False
+    ) -> tuple[Config, Program, Mapping[str, Counter]]:
         """Trace a configuration, or one nearby where what counts repeats has its base.
 
+        A base that the factory refuses is moved up.
+
+        Args:
+            config: The configuration.
+            nearby: Whether its own counts are the base, not the lowest ones.
+
         Returns:
-            Where it was traced, the program, and which hyperparameters count repeats there.
+            Where it was traced, the program, and the hyperparameters that count repeats there.
+
+        Raises:
+            FactoryError: The factory refuses the configuration itself.
         """
-        candidates = {
-            name: counter.base
+        counters = {
+            name: counter.near(int(str(config[name]))) if nearby else counter
             for name, counter in self.counters.items()
-            if name not in self.uneven and not self.starts_above(config, [name])
+            if self.failures[name] < MOST_FAILURES and not self.starts_above(config, [name])
         }
         near = config
         while True:
             try:
-                program = self.trace(near, candidates)
+                program = self.trace(near, {name: counter.base for name, counter in counters.items()})
             except PinnedError as pinned:
-                moved = near.replace(**{pinned.name: candidates[pinned.name]})
+                moved = near.replace(**{pinned.name: counters[pinned.name].base})
                 if moved in self.assumptions.domain.space:
                     near = moved
                 else:
-                    self.uneven.add(pinned.name)
-                    del candidates[pinned.name]
+                    del counters[pinned.name]
                 continue
-            return near, program, fixed(program, candidates)
+            except FactoryError:
+                if near == config:
+                    raise
+                near, counters = self._moved_up(config, near, counters)
+                continue
+            return near, program, {name: counters[name] for name in fixed(program, counters)}
+
+    @staticmethod
+    def _moved_up(
+        config: Config, near: Config, counters: Mapping[str, Counter]
+    ) -> tuple[Config, dict[str, Counter]]:
+        """Return a higher base for what was moved; what has none keeps its value, and counts nothing."""
+        higher = {
+            name: counter.higher() if near[name] != config[name] else counter
+            for name, counter in counters.items()
+        }
+        left = {name: counter for name, counter in higher.items() if counter is not None}
+        bases = {name: left[name].base for name in left if near[name] != config[name]}
+        return config.replace(**bases), left
 
     def starts_above(self, config: Config, names: Iterable[str]) -> bool:
         """Tell whether one of some counts of a configuration is below the form found for it."""
         return any(int(str(config[name])) < self.least.get(name, 0) for name in names)
 
-    def family(self, base: Config, program: Program, names: Iterable[str]) -> Region | None:
+    def family(self, base: Config, program: Program, counters: Mapping[str, Counter]) -> Region | None:
         """Return the region in which some hyperparameters count repeats, None where they do not.
 
         Args:
             base: Where they all have their base.
             program: What was traced there.
-            names: The hyperparameters.
+            counters: The hyperparameters.
         """
-        counters = {name: self.counters[name] for name in names}
+        counters = dict(counters)
         while counters:
-            region = _Attempt(self, base, program, counters).region()
+            attempt = _Attempt(self, base, program, counters)
+            region = attempt.region()
             if region is not None:
                 return region
-            counters = {name: counter for name, counter in counters.items() if name not in self.uneven}
+            for name in attempt.uneven:
+                self.failures[name] += 1
+                del counters[name]
         return None
 
 
@@ -101,9 +136,10 @@ class _Attempt:
     base: Config
     program: Program
     counters: Mapping[str, Counter]
+    uneven: list[str] = field(default_factory=list)
 
     def region(self) -> Region | None:
-        """Return the region; where there is none, add to the families' `uneven`."""
+        """Return the region; None where there is none, and those of the counters in `uneven` that are why."""
         longer = self._longer()
         if longer is None:
             return None
@@ -114,10 +150,10 @@ class _Attempt:
         form = self._form(base, dict(zip(longer, others, strict=True)))
         if form is None:
             return None
-        points = verifying(self.counters, form.repeats.least)
+        points = verifying(self.counters, form.repeats.least, questions)
         for point in points:
             if not self._verified(form, point, programs):
-                self.families.uneven.add(list(self.counters)[-1])
+                self.uneven = [list(self.counters)[-1]]
                 return None
         self.families.least.update(form.repeats.least)
         restricted = (*self._questions(programs), *self._start(form))
@@ -143,7 +179,7 @@ class _Attempt:
             counts = self._counts(self.base) | {name: counter.base + counter.step}
             program = self._traced(counts)
             if program is None:
-                self.families.uneven.add(name)
+                self.uneven = [name]
                 return None
             found[name] = (counts, program)
         return found
@@ -159,7 +195,7 @@ class _Attempt:
         bad = [name for name, form in alone.items() if form is None]
         form = None if bad else Counted.of(base, counts, steps, longer)
         if form is None:
-            self.families.uneven.update(bad or [list(self.counters)[-1]])
+            self.uneven = bad or [list(self.counters)[-1]]
         return form
 
     def _verified(

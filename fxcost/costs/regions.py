@@ -86,20 +86,29 @@ class Regions:
 
     def _explored(self, config: Config) -> Region:
         try:
-            near, program, counters = self._families.explore(config)
-            family = self._families.family(near, program, counters) if counters else None
-            if family is not None and family.covers(self.domain.encode(config)):
-                return family
-            if family is not None:
-                self.known.append(family)
-                if self._families.starts_above(config, counters):
-                    return self._explored(config)
-            return self._alone(config, program if near == config else self.trace(config, {}))
+            return self._counted(config) or self._alone(config, self.trace(config, {}))
         except FactoryError as error:
             questions = self.assumptions.restrictive(error.questions)
             if not questions:
                 raise
             return Region(config, questions, refusal=str(error))
+
+    def _counted(self, config: Config) -> Region | None:
+        """Return the region of a configuration in which hyperparameters count repeats, or its own trace's.
+
+        First they count from their lowest values; where these are on another path, from the configuration's.
+        """
+        for nearby in (False, True):
+            near, program, counters = self._families.explore(config, nearby=nearby)
+            family = self._families.family(near, program, counters) if counters else None
+            if family is None:
+                return self._alone(config, program) if near == config else None
+            if family.covers(self.domain.encode(config)):
+                return family
+            self.known.append(family)
+            if self._families.starts_above(config, counters):
+                return self._counted(config)
+        return None
 
     def _alone(self, config: Config, program: Program) -> Region:
         """Return the region of one traced program."""

@@ -203,7 +203,7 @@ class _Code:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Elements that one more of a counter inserts at `stop`, and the copies of them in front of it."""
+    """Elements that one more of a counter inserts, and the copies of them around, from `start` to `stop`."""
 
     counter: str
     start: int
@@ -213,11 +213,13 @@ class _Run:
 
     @classmethod
     def of(cls, counter: str, short: Sequence[int], insertion: Insertion, labels: tuple[str, ...]) -> _Run:
-        elements, start = insertion.elements, insertion.position
+        elements, start, stop = insertion.elements, insertion.position, insertion.position
         length = len(elements)
         while start >= length and tuple(short[start - length : start]) == elements:
             start -= length
-        return cls(counter, start, insertion.position, elements, labels)
+        while tuple(short[stop : stop + length]) == elements:
+            stop += length
+        return cls(counter, start, stop, elements, labels)
 
     def after(self, position: int) -> _Run:
         """Return the run with only those copies that start at a position or later."""
@@ -237,8 +239,26 @@ def _runs(counter: str, short: Sequence[int], found: Sequence[Insertion], longer
         first = insertion.position + shift
         shift += len(insertion.elements)
         labels = tuple(map(masked, longer.labels[first : insertion.position + shift]))
-        runs.append(_Run.of(counter, short, insertion, labels))
+        runs += _divided(counter, short, insertion, labels)
     return runs
+
+
+def _divided(counter: str, short: Sequence[int], insertion: Insertion, labels: tuple[str, ...]) -> list[_Run]:
+    """Return an insertion as one run, or as two that meet where it has no copy next to it.
+
+    What is allocated layer by layer, then released layer by layer is `a a b b`, which one more layer
+    makes `a a a b b b`: not one `a b` more, but an `a` and a `b`.
+    """
+    whole = _Run.of(counter, short, insertion, labels)
+    if whole.copies:
+        return [whole]
+    for cut in range(1, len(insertion.elements)):
+        first = replace(insertion, elements=insertion.elements[:cut])
+        second = replace(insertion, elements=insertion.elements[cut:])
+        halves = [_Run.of(counter, short, first, labels[:cut]), _Run.of(counter, short, second, labels[cut:])]
+        if all(half.copies for half in halves):
+            return halves
+    return [whole]
 
 
 def _segments(base: Timeline, code: _Code, runs: Sequence[_Run]) -> tuple[Segment, ...] | None:
