@@ -69,6 +69,10 @@ def _nonzero(_original: Any) -> Callable[[torch.SymFloat], bool]:
     return lambda number: bool(number != 0.0)
 
 
+def _method(twin: Callable[..., Any]) -> Replacement:
+    return lambda _original: twin
+
+
 UPSAMPLING = tuple(name for name in dir(torch._C._nn) if name.removeprefix("_").startswith("upsample"))
 PATCHES: tuple[Patch, ...] = (
     Patch(
@@ -82,6 +86,11 @@ PATCHES: tuple[Patch, ...] = (
         Patch(f"torch:{number}", method, "text that names a symbol is not what a run has", replacement)
         for number in ("SymInt", "SymFloat")
         for method, replacement in (("__repr__", spelling.writing), ("__format__", spelling.formatting))
+    ),
+    *(
+        Patch(f"torch:{number}", name, "NumPy calls it on a number that it does not know", _method(twin))
+        for number in ("SymInt", "SymFloat")
+        for name, twin in twins.NUMPY_METHODS.items()
     ),
     Patch(
         "torch.nn.parameter:UninitializedTensorMixin",

@@ -13,6 +13,9 @@ from typing import Any, TypeAlias, cast
 import torch
 from torch.nn import functional
 
+from fxcost.errors import UnknownOperatorError
+from fxcost.trace.questions import user_source
+
 Weights: TypeAlias = "Sequence[torch.Tensor]"
 LSTM_MODE = 2
 
@@ -27,9 +30,13 @@ class Kernels:
         return getattr(self._original, name)
 
     def lstm(self, *args: Any) -> Any:
-        """Run an LSTM over padded sequences; packed ones, whose lengths are data, and projections go on."""
-        if isinstance(args[3], (list, tuple)) or len(args[2]) != _weights_per_layer(args[3]) * _layers(args):
+        """Run an LSTM over padded sequences; packed ones, whose lengths are data, go on."""
+        if isinstance(args[3], (list, tuple)):
             return self._original.lstm(*args)
+        if len(args[2]) != _weights_per_layer(args[3]) * _layers(args):
+            raise UnknownOperatorError(
+                f"{user_source()}: nn.LSTM(proj_size=...) cannot be traced; write an nn.Linear after it"
+            )
         inputs, (hidden, cell), weights, biases, layers, dropout, train, bidirectional, batch_first = args
         inputs = (inputs.transpose(0, 1) if batch_first else inputs).contiguous()
         layer_input = inputs  # the first one lives to the end, as in C++

@@ -302,4 +302,8 @@ MATH_TWINS: dict[str, Any] = {
     "isclose": isclose_twin,
     "pow": pow_twin,
 }
+NUMPY_METHODS: dict[str, Any] = {
+    **{name: MATH_TWINS[name] for name in ("sqrt", "exp", "log", "log2", "log10")},
+    "rint": lambda number: float_twin(round_twin(number)),
+}
 MATH_TWIN = types.SimpleNamespace(**vars(math) | MATH_TWINS)

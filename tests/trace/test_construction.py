@@ -9,6 +9,7 @@ import sys
 import types
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -20,7 +21,7 @@ from fxcost.errors import FxcostError
 from fxcost.program import QuestionKind
 from fxcost.trace import construction
 from tests.trace.idioms import PICTURE, SEQUENCE, Wrapped, pictures, states, two_layers, vectors
-from tests.trace.replay import check_peaks_equal_real_runs, traced
+from tests.trace.replay import ADAMW, at, check_peaks_equal_real_runs, traced
 
 
 def factory_of(function, example=vectors, **domains):
@@ -114,6 +115,14 @@ def with_constant(made):
     return factory_of(lambda width: nn.Linear(width, int(made(width * 1.5).ceil().item())))
 
 
+def with_numpy(function, divisor):
+    def factory(width):
+        number = width // 4 if divisor == 1 else width / divisor
+        return nn.Linear(width, int(function(number)) + 9)
+
+    return factory_of(factory, width=fc.Int(4, 36, step=4))
+
+
 def lazy(width):
     layers = nn.Sequential(nn.LazyLinear(width), nn.LazyBatchNorm1d())
     layers(torch.zeros(2, width))
@@ -140,6 +149,11 @@ NEEDS = {
     "torch:SymInt.__format__": (of_length(lambda width: f"{width:04d}"), "inference"),
     "torch:SymFloat.__repr__": (of_length(lambda width: str(width / 4)), "inference"),
     "torch:SymFloat.__format__": (of_length(lambda width: f"{width / 4:.3f}"), "inference"),
+    **{
+        f"torch:{number}.{name}": (with_numpy(getattr(np, name), divisor), "inference")
+        for number, divisor in (("SymInt", 1), ("SymFloat", 64.0))
+        for name in ("sqrt", "exp", "log", "log2", "log10", "rint")
+    },
     "torch.tensor": (with_constant(lambda number: torch.tensor([number])), "inference"),
     "torch.as_tensor": (with_constant(lambda number: torch.as_tensor(number)), "inference"),
     "torch:Tensor.new_tensor": (with_constant(lambda number: torch.ones(1).new_tensor(number)), "inference"),
@@ -252,7 +266,7 @@ def untouched():
 def snapshot():
     """Return what could have been replaced: patched attributes, initialisers, globals of model modules."""
     seen = {
-        (patch.module, patch.attribute): getattr(patch.owner(), patch.attribute)
+        (patch.module, patch.attribute): getattr(patch.owner(), patch.attribute, None)
         for patch in construction.PATCHES
     }
     seen |= {("init", name): getattr(init, name) for name in construction.INITIALISERS}
@@ -329,3 +343,16 @@ def test_python_itself_is_never_patched():
     original = sys.modules["math"].sqrt
     traced(factory_of(build))
     assert sys.modules["math"].sqrt is original
+
+
+def test_lazy_modules_without_a_dry_run_are_those_with_one():
+    def unused(width):
+        return nn.Sequential(nn.LazyLinear(width), nn.LazyBatchNorm1d())
+
+    for training in (None, ADAMW):
+        dry, wet = traced(factory_of(lazy), training), traced(factory_of(unused), training)
+        for one, other in ((dry, wet), (wet, dry)):
+            config = factory_of(lazy).space.config(width=24, batch=3)
+            first, second = at(factory_of(lazy), one, config), at(factory_of(unused), other, config)
+            assert list(first.live_bytes()) == list(second.live_bytes())
+            assert first.parameters() == second.parameters() == 24 * 24 + 3 * 24

@@ -104,6 +104,16 @@ def test_a_custom_operator_without_a_fake_kernel_is_named_with_its_line():
     assert "torch.library.register_fake" in str(error)
 
 
+def test_a_projected_lstm_is_refused_with_its_line():
+    def forward(self, x):
+        return self.lstm(x[None])[0]
+
+    factory = factory_of(lambda width: Wrapped(forward, lstm=nn.LSTM(width, width, proj_size=3)))
+    error = refused(factory, error=UnknownOperatorError)
+    assert f"{__file__}:{forward.__code__.co_firstlineno + 1}" in str(error)
+    assert "an nn.Linear after it" in str(error)
+
+
 def test_an_optimizer_that_evaluates_the_model_again_is_refused():
     assert "LBFGS" in str(refused(factory_of(linear), Training(torch.optim.LBFGS)))
 
