@@ -105,6 +105,13 @@ class Alternatives:
         """Tell whether a condition is true at the hint."""
         return bool(self.env.size_hint(condition))
 
+    def fixed(self, condition: sympy.Basic) -> bool:
+        """Tell whether a condition is true at the hint, and keep that it is."""
+        true = self.decided(condition)
+        if true:
+            self.env.assume(condition)
+        return true
+
     def chosen(self, conditions: Sequence[sympy.Basic], sizes: Sequence[Any]) -> Any:
         """Return the size whose condition holds; one of the conditions does."""
         expressions = [sympy.sympify(size_of(size)) for size in sizes]

@@ -133,3 +133,14 @@ def upsampling(original: Function) -> Function:
         return result
 
     return upsample
+
+
+def convolution_backend(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Choose MKL-DNN where the choice decides no layout: for tensors whose channels do not come last."""
+
+    def select(tensor: torch.Tensor, weight: torch.Tensor, **kwargs: Any) -> Any:
+        if tensor.is_contiguous() and weight.is_contiguous():
+            return torch._C._ConvBackend.Mkldnn  # type: ignore[attr-defined]
+        return original(tensor, weight, **kwargs)
+
+    return select

@@ -21,7 +21,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor
 
-from fxcost.trace import composites, divisible, lazy, recurrent, spelling, twins
+from fxcost.trace import composites, divisible, lazy, recurrent, spelling, switch, twins
 
 Replacement = Callable[[Any], Any]
 
@@ -158,6 +158,16 @@ PATCHES: tuple[Patch, ...] = (
         "_transformer_encoder_layer_fwd",
         "its schema takes the width and the heads as ints and pins them",
         composites.transformer_encoder_layer_fwd,
+    ),
+    Patch(
+        "torch._C",
+        "_select_conv_backend",
+        "the batch decides between kernels whose results are alike",
+        composites.convolution_backend,
+    ),
+    *(
+        Patch(f"torch.nn.modules.container:{name}", "__getitem__", "asks for the position", switch.choosing)
+        for name in ("ModuleList", "ModuleDict")
     ),
     Patch(
         "torch", "group_norm", "its schema takes the groups as an int and pins them", composites.group_norm

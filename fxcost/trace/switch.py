@@ -59,10 +59,21 @@ class Switch(nn.Module):
                 raise DeclarationError(f"Switch({chosen!r}, ...): no alternative for it; there are {known}")
             self.add_module(str(chosen), builders[chosen]())
             return
-        built = env.alternatives.built(conditions, builders)
-        for key, (_, module) in built.items():
+        self._hold(env, env.alternatives.built(conditions, builders))
+
+    @classmethod
+    def among(cls, env: HyperparameterEnv, modules: Mapping[Any, tuple[sympy.Basic, nn.Module]]) -> Switch:
+        """Return the switch between modules that exist already, each with its condition."""
+        switch = cls.__new__(cls)
+        nn.Module.__init__(switch)
+        env.alternatives.gates.used = True
+        switch._hold(env, modules)
+        return switch
+
+    def _hold(self, env: HyperparameterEnv, modules: Mapping[Any, tuple[sympy.Basic, nn.Module]]) -> None:
+        for key, (_, module) in modules.items():
             self.add_module(str(key), module)
-        self._traced = env.alternatives, tuple(condition for condition, _ in built.values())
+        self._traced = env.alternatives, tuple(condition for condition, _ in modules.values())
 
     @property
     def gated(self) -> list[tuple[sympy.Basic, nn.Module]]:
@@ -70,6 +81,17 @@ class Switch(nn.Module):
         if self._traced is None:
             return []
         return list(zip(self._traced[1], self.children(), strict=True))
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the chosen module, fixing the choice where it is symbolic."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            traced = self.__dict__.get("_traced")
+            if traced is None:
+                raise
+        (chosen,) = (module for condition, module in self.gated if traced[0].fixed(condition))
+        return getattr(chosen, name)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Call the chosen module."""
@@ -160,3 +182,18 @@ def reached(model: nn.Module, gates: Gates) -> Iterator[tuple[torch.Tensor, symp
             (child, gates.both(gate, conditions.get(id(child), sympy.true))) for child in module.children()
         ]
     yield from found.items()
+
+
+def choosing(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Return a container's `[]` that gives all modules a symbolic key may choose, as a `Switch`."""
+
+    def chosen(container: nn.ModuleList | nn.ModuleDict, key: Any) -> Any:
+        if not isinstance(key, (Option, torch.SymInt)):
+            return original(container, key)
+        modules = dict(container.items() if isinstance(container, nn.ModuleDict) else enumerate(container))
+        env, conditions = conditions_of(key, list(modules))
+        if env is None:
+            return original(container, _plain(key))
+        return Switch.among(env, {each: (conditions[each], modules[each]) for each in conditions})
+
+    return chosen
