@@ -179,6 +179,11 @@ NO_INTEGER = "which is no integer; write an integer, or Float(low, high) for rea
         ("Choice(range(4, 6))", "the options are arguments; write Choice(4, 5)"),
         ("Choice([1], [2])", "[1] cannot be hashed; write (1,)"),
         ("Choice({}, 1)", "{} cannot be hashed; write something immutable"),
+        (
+            "Choice(bytearray(b''), 1)",
+            "bytearray(b'') cannot be hashed; choose between names and look the object up in the factory, "
+            "or freeze it: @dataclass(frozen=True)",
+        ),
         ("Choice(1, nan)", "nan is not a finite number; write None or text for it"),
         ("Bool(1)", "1 is neither False nor True; write Bool()"),
     ],

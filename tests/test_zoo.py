@@ -1,6 +1,7 @@
 """fxcost's closed forms against real CPU runs of every factory of the zoo.
 
-`bench/main_job.py` makes the same comparisons at more configurations.
+Each factory is compiled at its least depth, so that one short trace suffices; some are also compiled with
+their depths open. `bench/accuracy.py` compares all of them over the whole of their spaces.
 """
 
 from __future__ import annotations
@@ -11,13 +12,18 @@ import random
 import pytest
 import z3
 
+import fxcost as fc
 from bench.accuracy import RECIPES, real_flops
-from fxcost import cost
 from fxcost.expr import Lowering, evaluate
 from tests.oracles.memory import real_parameters, real_peak
 from tests.zoo import ZOO
+from tests.zoo_papers import point_net
+from tests.zoo_plain import mlp, swiglu_block
+from tests.zoo_torchvision import squeezenet
 
+DEEP = (mlp, swiglu_block, point_net, squeezenet)
 every_factory = pytest.mark.parametrize("factory", ZOO, ids=lambda factory: factory.__name__)
+deep_factories = pytest.mark.parametrize("factory", DEEP, ids=lambda factory: factory.__name__)
 
 
 def drawn(factory, count):
@@ -26,38 +32,51 @@ def drawn(factory, count):
 
 
 @functools.cache
+def at_least_depth(factory):
+    """Return a factory with the smallest of its depths only."""
+    names = [name for name in factory.space.names if "depth" in name]
+    space = factory.space.restrict(**{name: min(factory.space[name].values) for name in names})
+    return fc.model(space=space, example=factory.example, loss=factory.loss)(factory.__wrapped__)
+
+
+@functools.cache
 def inference(factory):
-    return cost(factory)
+    return fc.cost(at_least_depth(factory))
 
 
 @every_factory
 def test_parameters_equal_those_of_the_built_model(factory):
-    for config in drawn(factory, 4):
+    for config in drawn(at_least_depth(factory), 3):
         assert inference(factory).parameters(**config) == real_parameters(factory, config)
 
 
 @every_factory
-def test_peak_of_inference_equals_a_real_run_to_the_byte(factory):
-    for config in drawn(factory, 2):
+def test_peak_and_flops_of_inference_equal_a_real_run(factory):
+    for config in drawn(at_least_depth(factory), 1):
         assert inference(factory).peak_memory(**config) == real_peak(factory, config)
-
-
-@every_factory
-def test_flops_of_inference_equal_an_independent_count(factory):
-    for config in drawn(factory, 1):
         assert inference(factory).flops(**config) == real_flops(factory, config, trained=False)
 
 
 @every_factory
 def test_a_training_step_equals_a_real_one(factory):
     training, real_training = RECIPES["adamw"]
-    trained = cost(factory, training=training)
-    for config in drawn(factory, 2):
+    trained = fc.cost(at_least_depth(factory), training=training)
+    for config in drawn(at_least_depth(factory), 1):
         assert trained.peak_memory(**config) == real_peak(factory, config, real_training)
-    assert trained.flops(**config) == real_flops(factory, config, trained=True)
+        assert trained.flops(**config) == real_flops(factory, config, trained=True)
 
 
-@every_factory
+@deep_factories
+@pytest.mark.parametrize("recipe", ["inference", "sgd"])
+def test_the_whole_space_with_its_depths_open_equals_real_runs(factory, recipe):
+    training, real_training = RECIPES[recipe]
+    cost = fc.cost(factory, training=training)
+    for config in drawn(factory, 3):
+        assert cost.parameters(**config) == real_parameters(factory, config)
+        assert cost.peak_memory(**config) == real_peak(factory, config, real_training)
+
+
+@pytest.mark.parametrize("factory", ZOO[::4], ids=lambda factory: factory.__name__)
 def test_z3_terms_agree_with_exact_evaluation_of_the_sympy_formulas(factory):
     """Translation validation: a term can take the value at a point, and where it is exact no other."""
     costs = inference(factory)
@@ -67,7 +86,7 @@ def test_z3_terms_agree_with_exact_evaluation_of_the_sympy_formulas(factory):
     lowering = Lowering(domain, region.form.normaliser)
     terms = [lowering.integer(formula) for formula in formulas]
     constraints = z3.And(lowering.domain_constraints())
-    for config in drawn(factory, 50):
+    for config in drawn(at_least_depth(factory), 25):
         point = domain.encode(config)
         if not region.covers(point):
             continue

@@ -84,7 +84,8 @@ class GRUClassifier(nn.Module):
     hidden=fc.Int(16, 64, step=8),
     depth=fc.Int(1, 4),
     classes=CLASSES,
-    **TEXTS,
+    batch=BATCH,
+    seq=fc.Int(4, 8),
     example=signals,
 )
 def gru_classifier(features, hidden, depth, classes):

@@ -9,22 +9,16 @@ from timm.models.beit import Beit
 from timm.models.cait import Cait
 from timm.models.convmixer import ConvMixer
 from timm.models.convnext import ConvNeXt
-from timm.models.davit import DaVit
 from timm.models.efficientnet import EfficientNet, decode_arch_def, round_channels
-from timm.models.efficientvit_mit import EfficientVit
-from timm.models.ghostnet import GhostNet
-from timm.models.levit import Levit
 from timm.models.mambaout import MambaOut
 from timm.models.metaformer import MetaFormer
 from timm.models.mlp_mixer import MlpMixer, SpatialGatingBlock
-from timm.models.nfnet import NfCfg, NormFreeNet
 from timm.models.pvt_v2 import PyramidVisionTransformerV2
 from timm.models.regnet import RegNet, RegNetCfg
 from timm.models.resnest import ResNestBottleneck
 from timm.models.resnet import ResNet
 from timm.models.twins import Twins
 from timm.models.vision_transformer import VisionTransformer
-from timm.models.xcit import Xcit
 from torch import nn
 
 import fxcost as fc
@@ -166,16 +160,6 @@ def convnext_v2(width, depth1, depth2, depth3, classes):
 
 
 @fc.model(
-    space=fc.Space(width=fc.Int(32, 96, step=16), heads=fc.Choice(2, 4), depth=DEPTH, **PICTURES).where(
-        "width % heads == 0"
-    ),
-    example=pictures,
-)
-def xcit(resolution, width, heads, depth):
-    return Xcit(resolution, num_classes=10, embed_dim=width, depth=depth, num_heads=heads, cls_attn_layers=1)
-
-
-@fc.model(
     width=fc.Int(16, 64, step=16),
     depth1=STAGE,
     depth2=STAGE,
@@ -191,26 +175,6 @@ def poolformer(width, depth1, depth2, classes):
         layer_scale_init_values=1e-5,
         res_scale_init_values=None,
         use_mlp_head=False,
-    )
-
-
-@fc.model(
-    width=fc.Int(32, 64, step=16),
-    heads=fc.Choice(2, 4),
-    key_width=fc.Choice(8, 16),
-    depth1=STAGE,
-    depth2=STAGE,
-    **PICTURES,
-    example=pictures,
-)
-def levit(resolution, width, heads, key_width, depth1, depth2):
-    return Levit(
-        resolution,
-        num_classes=10,
-        embed_dim=(width, 2 * width),
-        key_dim=key_width,
-        depth=(depth1, depth2),
-        num_heads=(heads, 2 * heads),
     )
 
 
@@ -255,20 +219,6 @@ def twins(resolution, width, depth1, depth2, classes):
 
 
 @fc.model(
-    width=fc.Choice(0.5, 0.75, 1.0), depth1=STAGE, depth2=STAGE, classes=CLASSES, **PICTURES, example=pictures
-)
-def ghostnet(width, depth1, depth2, classes):
-    stages = [
-        [[3, 16, 16, 0, 1]],
-        [[3, 48, 24, 0, 2]],
-        [[3, 72, 24, 0, 1]] * depth1,
-        [[5, 72, 40, 0.25, 2]],
-        [[5, 120, 40, 0.25, 1]] * depth2,
-    ]
-    return GhostNet(stages, classes, width=width)
-
-
-@fc.model(
     stem=fc.Int(8, 32, step=8),
     radix=fc.Choice(1, 2),
     depth1=STAGE,
@@ -289,21 +239,6 @@ def resnest(stem, radix, depth1, depth2, classes):
         channels=(16, 32, 32, 64),
         block_args={"radix": radix, "avd": True, "avd_first": False},
     )
-
-
-@fc.model(
-    width=fc.Int(16, 64, step=16), depth1=STAGE, depth2=STAGE, classes=CLASSES, **PICTURES, example=pictures
-)
-def nfnet(width, depth1, depth2, classes):
-    setting = NfCfg(
-        depths=(depth1, depth2, 1, 1),
-        channels=(width, 2 * width, 4 * width, 4 * width),
-        stem_chs=width,
-        group_size=8,
-        attn_layer="se",
-        attn_kwargs={},
-    )
-    return NormFreeNet(setting, num_classes=classes, drop_path_rate=0.1)
 
 
 @fc.model(
@@ -332,42 +267,5 @@ def mambaout(width, depth1, depth2, classes):
     return MambaOut(num_classes=classes, depths=(depth1, depth2), dims=(width, 2 * width))
 
 
-@fc.model(
-    width=fc.Int(8, 32, step=8),
-    head_width=fc.Choice(8, 16),
-    depth1=STAGE,
-    depth2=STAGE,
-    classes=CLASSES,
-    **PICTURES,
-    example=pictures,
-)
-def efficientvit(width, head_width, depth1, depth2, classes):
-    return EfficientVit(
-        widths=(width, width, 2 * width, 4 * width, 4 * width),
-        depths=(1, depth1, 1, depth2, 1),
-        head_dim=head_width,
-        head_widths=(8 * width, 8 * width),
-        num_classes=classes,
-    )
-
-
-@fc.model(
-    width=fc.Int(16, 48, step=16),
-    depth1=STAGE,
-    depth2=STAGE,
-    classes=CLASSES,
-    **PICTURES,
-    example=pictures,
-)
-def davit(width, depth1, depth2, classes):
-    return DaVit(
-        depths=(depth1, depth2),
-        embed_dims=(width, 2 * width),
-        num_heads=(2, 4),
-        window_size=4,
-        num_classes=classes,
-    )
-
-
-TIMM = (timm_vit, efficientnet, mlp_mixer, regnet, cait, gmlp, convmixer, convnext_v2, xcit, poolformer)
-TIMM += (levit, pvt_v2, twins, ghostnet, resnest, nfnet, beit, mambaout, efficientvit, davit)
+TIMM = (timm_vit, efficientnet, mlp_mixer, regnet, cait, gmlp, convmixer, convnext_v2, poolformer)
+TIMM += (pvt_v2, twins, resnest, beit, mambaout)

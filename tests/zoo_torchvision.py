@@ -11,7 +11,6 @@ from torchvision.models import (
     ConvNeXt,
     DenseNet,
     EfficientNet,
-    MaxVit,
     MobileNetV2,
     MobileNetV3,
     ResNet,
@@ -29,14 +28,13 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 from torchvision.models.segmentation import DeepLabV3
 from torchvision.models.segmentation.deeplabv3 import ASPP
 from torchvision.models.squeezenet import Fire
-from torchvision.models.swin_transformer import PatchMergingV2, SwinTransformerBlockV2
 from torchvision.models.vgg import make_layers
 from torchvision.models.video.resnet import BasicBlock as VideoBlock
 from torchvision.models.video.resnet import BasicStem, Conv3DSimple, VideoResNet
 from torchvision.ops import FeaturePyramidNetwork
 
 import fxcost as fc
-from tests.zoo_domains import BATCH, CLASSES, DEPTH, PICTURES, STAGE, pictures
+from tests.zoo_domains import CLASSES, DEPTH, PICTURES, STAGE, pictures
 
 
 @fc.model(
@@ -168,29 +166,6 @@ def vgg(width, depth, classes):
 
 
 @fc.model(
-    space=fc.Space(
-        width=fc.Int(16, 64, step=8),
-        heads=fc.Choice(2, 4),
-        depth1=STAGE,
-        depth2=STAGE,
-        **PICTURES,
-    ).where("width % heads == 0"),
-    example=pictures,
-)
-def swin_v2(width, heads, depth1, depth2):
-    return SwinTransformer(
-        [4, 4],
-        width,
-        [depth1, depth2],
-        [heads, 2 * heads],
-        window_size=[4, 4],
-        num_classes=10,
-        block=SwinTransformerBlockV2,
-        downsample_layer=PatchMergingV2,
-    )
-
-
-@fc.model(
     width=fc.Int(16, 64, step=16),
     depth1=STAGE,
     depth2=DEPTH,
@@ -253,27 +228,6 @@ def googlenet(width, depth, classes):
 
 
 @fc.model(
-    width=fc.Int(16, 48, step=16),
-    stem=fc.Int(8, 32, step=8),
-    depth1=STAGE,
-    depth2=STAGE,
-    batch=BATCH,
-    example=lambda batch: torch.randn(batch, 3, 64, 64),
-)
-def maxvit(width, stem, depth1, depth2):
-    return MaxVit(
-        (64, 64),
-        stem,
-        partition_size=4,
-        block_channels=[width, 2 * width],
-        block_layers=[depth1, depth2],
-        head_dim=8,
-        stochastic_depth_prob=0.1,
-        num_classes=10,
-    )
-
-
-@fc.model(
     width=fc.Choice(0.25, 0.5),
     decoder=fc.Int(8, 32, step=8),
     depth1=STAGE,
@@ -331,5 +285,5 @@ def video_resnet(depth1, depth2, classes):
     return VideoResNet(VideoBlock, [Conv3DSimple] * 4, [depth1, depth2, 1, 1], BasicStem, num_classes=classes)
 
 
-TORCHVISION = (resnet, densenet, mobilenet_v2, mobilenet_v3, convnext, swin, vit, vgg, swin_v2, shufflenet_v2)
-TORCHVISION += (efficientnet_v2, squeezenet, googlenet, maxvit, deeplab, detector, video_resnet)
+TORCHVISION = (resnet, densenet, mobilenet_v2, mobilenet_v3, convnext, swin, vit, vgg, shufflenet_v2)
+TORCHVISION += (efficientnet_v2, squeezenet, googlenet, deeplab, detector, video_resnet)

@@ -96,8 +96,7 @@ class Choice:
 
     def _check_option(self, option: object, earlier: tuple[object, ...]) -> None:
         if not _hashable(option):
-            advice = f"write {tuple(option)!r}" if isinstance(option, list) else "write something immutable"
-            raise DeclarationError(f"{self}: {option!r} cannot be hashed; {advice}")
+            raise DeclarationError(f"{self}: {option!r} cannot be hashed; {_advice(option)}")
         if isinstance(option, float) and not math.isfinite(option):
             raise DeclarationError(f"{self}: {option!r} is not a finite number; write None or text for it")
         for other in earlier:
@@ -142,6 +141,14 @@ def _same(option: object, value: object) -> bool:
     if isinstance(option, int) and not is_integer(value):
         return False
     return bool(option == value)
+
+
+def _advice(option: object) -> str:
+    if isinstance(option, list):
+        return f"write {tuple(option)!r}"
+    if isinstance(option, dict | set):
+        return "write something immutable"
+    return "choose between names and look the object up in the factory, or freeze it: @dataclass(frozen=True)"
 
 
 def _hashable(option: object) -> bool:

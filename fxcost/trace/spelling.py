@@ -16,6 +16,18 @@ from typing import Any
 from fxcost.trace.questions import MODEL_CODE_IN_TORCH, PACKAGE_FOLDER, TORCH_FOLDER
 
 WITHOUT_EFFECT = (PACKAGE_FOLDER, TORCH_FOLDER, str(logging.__file__), str(warnings.__file__))
+LOGGING = (
+    "print",
+    "warn",
+    "warning",
+    "warning_once",
+    "info",
+    "debug",
+    "error",
+    "exception",
+    "critical",
+    "log",
+)
 ENDS_OF_A_BLOCK = ("JUMP", "RETURN", "YIELD", "FOR_ITER", "SEND", "RERAISE")
 
 
@@ -35,7 +47,7 @@ def writing(original: Callable[[Any], str]) -> Callable[[Any], str]:
         frame = sys._getframe(1)
         if _stays_inside(frame):
             return original(number)
-        return str(number.node.hint if _raises(frame) else _value(number))
+        return str(number.node.hint if _says(frame) else _value(number))
 
     return text_of
 
@@ -47,7 +59,7 @@ def formatting(_original: Callable[[Any, str], str]) -> Callable[[Any, str], str
         frame = sys._getframe(1)
         if not specification and _stays_inside(frame):
             return str(number.node)
-        unasked = _stays_inside(frame) or _raises(frame)
+        unasked = _stays_inside(frame) or _says(frame)
         return format(number.node.hint if unasked else _value(number), specification)
 
     return formatted
@@ -64,13 +76,16 @@ def _stays_inside(frame: FrameType) -> bool:
     return file.startswith(WITHOUT_EFFECT) and not file.startswith(MODEL_CODE_IN_TORCH)
 
 
-def _raises(frame: FrameType) -> bool:
-    """Tell whether a running function goes straight on to raise an error."""
+def _says(frame: FrameType) -> bool:
+    """Tell whether a running function goes straight on to raise an error, or is writing to a log."""
+    logged = False
     for instruction in dis.get_instructions(frame.f_code):
+        name = instruction.opname
         if instruction.offset <= frame.f_lasti:
-            continue
-        if instruction.opname == "RAISE_VARARGS":
+            starts_anew = any(end in name for end in (*ENDS_OF_A_BLOCK, "POP_TOP", "STORE_"))
+            logged = not starts_anew and (logged or instruction.argval in LOGGING)
+        elif name == "RAISE_VARARGS" or (logged and name == "POP_TOP"):
             return True
-        if any(end in instruction.opname for end in ENDS_OF_A_BLOCK):
+        elif any(end in name for end in ENDS_OF_A_BLOCK):
             return False
     return False

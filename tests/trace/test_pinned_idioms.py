@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import logging
 import math
+import warnings
 
 import pytest
 import torch
@@ -16,7 +18,7 @@ from fxcost.errors import FactoryError
 from fxcost.expr import evaluate
 from fxcost.program import QuestionKind
 from tests.oracles import memory
-from tests.trace.idioms import SEQUENCE, Wrapped, pictures, states, two_layers, vectors
+from tests.trace.idioms import SEQUENCE, Wrapped, pictures, states, tokens, two_layers, vectors
 from tests.trace.replay import ADAMW, at, traced
 
 IDIOMS = []
@@ -141,6 +143,17 @@ def configurations_to_choose_from(width, settings):
     return two_layers(width, int(settings.hidden * settings.ratio))
 
 
+NAMED = {"narrow": {"n_embd": 32, "n_head": 2}, "wide": {"n_embd": 48, "n_head": 4}}
+
+
+@pinned("settings", example=tokens, settings=fc.Choice("narrow", "wide"), **SEQUENCE)
+def transformers_configurations_by_name(width, settings):
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    config = GPT2Config(vocab_size=width, n_layer=1, n_positions=64, **NAMED[settings])
+    return GPT2LMHeadModel(config)
+
+
 @pytest.mark.parametrize(("factory", "names"), IDIOMS)
 def test_a_value_that_is_needed_is_asked_for_at_the_users_line(factory, names):
     program = traced(factory)
@@ -183,6 +196,23 @@ def test_the_message_of_an_error_has_the_numbers_and_asks_nothing(setting, messa
     with pytest.raises(FactoryError, match=message) as caught:
         traced(factory, width=width, rank=rank, batch=5)
     assert {question.kind for question in caught.value.questions} == {QuestionKind.MODEL}
+
+
+def logging_much(width):
+    print(f"width {width}", width)  # noqa: T201
+    logging.getLogger(__name__).info(f"hidden {2 * width:d}")  # noqa: G004
+    logging.getLogger(__name__).warning("width is %s", width)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.warn("width is " + str(width), stacklevel=1)
+    return nn.Linear(width, 3)
+
+
+def test_what_is_only_logged_asks_nothing(capsys):
+    factory = fc.model(width=fc.Int(8, 64), batch=fc.Int(2, 15), example=vectors)(logging_much)
+    program = traced(factory, width=24, batch=5)
+    assert "width 24" in capsys.readouterr().out
+    assert not [q for q in program.questions if q.kind is QuestionKind.SPECIALISATION]
 
 
 def test_the_same_factory_is_one_region_where_it_does_not_refuse():
