@@ -139,6 +139,26 @@ class Atoms:
             found = self._stored(floor, position, Quotient(step, (), dividend))
         return found * int(rise) + int(start)
 
+    def spaced(self, name: str) -> tuple[int, int, Polynomial] | None:
+        """Return `step, first, position` where a hyperparameter is `step * position + first`, step above 1.
+
+        >>> from fxcost.expr.domain import Domain
+        >>> from fxcost.space import Choice, Space
+        >>> step, first, position = Atoms(Grids(Domain(Space(kernel=Choice(3, 5, 7))))).spaced("kernel")
+        >>> print(step, first, position)
+        2 1 kernel//2
+        """
+        grid = self.grids.grid([name])
+        if grid is None or not self.grids.domain.axes[name].integral:
+            return None
+        points = grid.points[name]
+        step = int(np.gcd.reduce(points - points[0]))
+        if step < 2:
+            return None
+        first = int(points[0]) % step
+        position = self._by_position(name, Fraction(1, step), Fraction(-first, step))
+        return None if position is None else (step, first, position)
+
     def _seen(self, table: Table) -> Polynomial | None:
         """Return a multiple of an atom made before, plus a constant."""
         known = self._known.get(_fingerprint(table))

@@ -170,12 +170,41 @@ def _floor_div(normaliser: Normaliser, expression: sympy.Expr) -> Polynomial:
     dividend, divisor = (normaliser.polynomial(argument) for argument in expression.args)
     if not normaliser.prover.positive(divisor):
         return normaliser._atom(expression)
+    spaced, dividend = _spaced(normaliser, dividend, divisor.as_constant)
     division = divide(dividend, divisor)
     small = small_quotient(division.rest, division.divisor, normaliser.prover)
     if small is not None:
-        return division.whole + small
+        return spaced + division.whole + small
     floor = floor_division(division.rest.sympy(), division.divisor.sympy())
-    return division.whole + normaliser.atoms.of(floor, lambda: _unlisted_quotient(normaliser, division))
+    rest = normaliser.atoms.of(floor, lambda: _unlisted_quotient(normaliser, division))
+    return spaced + division.whole + rest
+
+
+def _spaced(
+    normaliser: Normaliser, dividend: Polynomial, divisor: int | None
+) -> tuple[Polynomial, Polynomial]:
+    """Return the whole quotients that evenly spaced hyperparameters leave, and the dividend without them.
+
+    An odd kernel is `2 * (kernel//2) + 1`: `(size - kernel)//2` is `-(kernel//2) + (size - 1)//2`.
+    """
+    whole = Polynomial()
+    if divisor is None:
+        return whole, dividend
+    for monomial, coefficient in dividend.terms.items():
+        if (
+            len(monomial) != 1
+            or monomial[0][1] != 1
+            or monomial[0][0].name is None
+            or not coefficient % divisor
+        ):
+            continue
+        spaced = normaliser.atoms.spaced(monomial[0][0].name)
+        if spaced is None or coefficient * spaced[0] % divisor:
+            continue
+        step, first, position = spaced
+        whole = whole + position * (coefficient * step // divisor)
+        dividend = dividend - Polynomial({monomial: coefficient}) + coefficient * first
+    return whole, dividend
 
 
 def _unlisted_quotient(normaliser: Normaliser, division: Division) -> Facts:
