@@ -88,6 +88,25 @@ def parse_text(text: str) -> TextFunction:
     Traceback (most recent call last):
     fxcost.errors.DeclarationError: "width % heads" is a number, no condition; write a comparison ...
     """
+    tree = _parsed(text)
+    _check_truth(tree, text.strip())
+    return TextFunction(text.strip(), tree)
+
+
+def parse_number(text: str) -> TextFunction:
+    """Return the number over hyperparameters that `text` writes.
+
+    Raises:
+        DeclarationError: The text is no expression, or uses what conditions do not have.
+
+    >>> parse_number("batch * seq")(batch=8, seq=16)
+    128
+    """
+    return TextFunction(text.strip(), _parsed(text))
+
+
+def _parsed(text: str) -> ast.expr:
+    """Return a text's syntax, all of which `_value` knows."""
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -95,8 +114,7 @@ def parse_text(text: str) -> TextFunction:
         advice = "; write == to compare" if re.search("(?<![=!<>])=(?!=)", text) else ""
         raise DeclarationError(f'the condition "{text[:80]}" cannot be read: {reason}{advice}') from error
     _check(tree, text.strip())
-    _check_truth(tree, text.strip())
-    return TextFunction(text.strip(), tree)
+    return tree
 
 
 def _value(node: ast.expr, values: Mapping[str, object]) -> object:
