@@ -195,7 +195,8 @@ def cost(
         training=training,
     )
     regions = Regions(
-        factory.space, lambda config, counters: trace(subject, regions.domain, config, counters)
+        factory.space,
+        lambda config, counters, gated: trace(subject, regions.domain, config, counters, gated=gated),
     )
     regions.open(generic_hint(factory.space, ATTEMPTS))
     return Cost(factory, training, regions)

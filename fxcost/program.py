@@ -146,6 +146,12 @@ class Program:
     saved: tuple[int, ...]
     questions: tuple[Question, ...]
 
+    @property
+    def alternatives(self) -> frozenset[str]:
+        """The hyperparameters that choose between alternatives traced together."""
+        gates = {each.gate for each in self.storages} | {each.gate for each in self.weights}
+        return frozenset(symbol.name for gate in gates for symbol in gate.free_symbols)
+
     def operators(self) -> Iterator[torch.fx.Node]:
         """Yield the graph's ATen calls, in order."""
         for node in self.graph.nodes:

@@ -12,7 +12,7 @@ from fxcost.expr import Domain, evaluate
 from fxcost.expr.domain import Axis
 from fxcost.program import Program, Question, QuestionKind
 
-VERIFIED_AHEAD = (3, 1, 2)
+VERIFIED_AHEAD = (3, 2)
 """So many steps above the base, counter by counter, lies a point that verifies."""
 
 
@@ -70,11 +70,18 @@ def counters_of(domain: Domain) -> dict[str, Counter]:
     return {name: counter for name, counter in found.items() if counter is not None}
 
 
-def fixed(program: Program, names: Iterable[str]) -> list[str]:
-    """Return which hyperparameters a program fixes, as `range(depth)` fixes the depth."""
+def fixed(program: Program, counters: Mapping[str, Counter]) -> list[str]:
+    """Return which counters a program fixes at their base, as `range(depth)` fixes the depth."""
     conditions = [q.condition for q in program.questions if q.kind is QuestionKind.SPECIALISATION]
-    alone = {next(iter(c.free_symbols)).name for c in conditions if len(c.free_symbols) == 1}
-    return [name for name in names if name in alone]
+    alone = [(next(iter(c.free_symbols)).name, c) for c in conditions if len(c.free_symbols) == 1]
+    return [
+        name
+        for name, counter in counters.items()
+        if any(
+            about == name and not evaluate(condition, {name: counter.base + counter.step})
+            for about, condition in alone
+        )
+    ]
 
 
 def verifying(

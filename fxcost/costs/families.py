@@ -28,6 +28,7 @@ MOST_FAILURES = 2
 """After so many a hyperparameter's values are traced one by one, on every path."""
 
 SUMS = tuple(each.contributions for each in DEFINITIONS if each.contributions is not None)
+"""The quantities that are sums."""
 
 
 @dataclass

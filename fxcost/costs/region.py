@@ -8,7 +8,7 @@ from functools import cached_property
 
 import sympy
 
-from fxcost.costs.forms import Counted, Form
+from fxcost.costs.forms import Form
 from fxcost.expr import evaluate
 from fxcost.expr.functions import Number
 from fxcost.program import Question, QuestionKind
@@ -25,14 +25,14 @@ class Region:
         questions: What must hold, without what the space implies.
         refusal: The factory's exception and its line, None where it builds the model.
         form: What its quantities are made of, None where the factory refuses.
-        verified: The counts of repeats at which the form was compared with traces that had no part in it.
+        verified: The counts and alternatives at which the form was compared with traces it is not made of.
     """
 
     hint: Config
     questions: tuple[Question, ...]
     refusal: str | None = None
     form: Form | None = None
-    verified: tuple[Mapping[str, int], ...] = ()
+    verified: tuple[Mapping[str, object], ...] = ()
 
     @cached_property
     def conditions(self) -> tuple[sympy.Basic, ...]:
@@ -48,10 +48,10 @@ class Region:
         """What its numbers rest on.
 
         "exact": the formulas are those of the traced program. "enumerated at ...": so they are, and the trace
-        fixed hyperparameters. "verified at ...": segments are repeated as often as hyperparameters say, which
-        was compared with traces at other counts.
+        fixed hyperparameters. "verified at ...": hyperparameters say how often segments are repeated, or
+        whether they are there, which was compared with traces of their own.
         """
-        if isinstance(self.form, Counted):
+        if self.verified:
             return "verified at " + "; ".join(map(assignments_text, self.verified))
         fixed = [q.condition for q in self.questions if q.kind is QuestionKind.SPECIALISATION]
         names = {symbol.name for condition in fixed for symbol in condition.free_symbols}

@@ -84,7 +84,10 @@ class Birth:
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Watches the operators of one trace. `phase` is set by whoever drives the run."""
+    """Watches the operators of one trace.
+
+    Whoever drives the run sets `phase` and, for the optimizer's step, `stepped`: when a parameter takes part.
+    """
 
     def __init__(self, env: HyperparameterEnv, fake_mode: FakeTensorMode, gates: Gates) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -97,6 +100,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.births: list[Birth] = []
         self.events: list[Event] = []
         self.alive: dict[int, int] = {}
+        self.stepped: dict[int, sympy.Basic] = {}
         self._watches: dict[int, weakref.ref[Any]] = {}
         self._module_stack: list[Any] = []
         self._names: dict[int, str] = {}
@@ -289,7 +293,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _presence(self, tensor: torch.Tensor) -> sympy.Basic:
         index = self.alive.get(tensor.untyped_storage()._cdata)
-        return sympy.true if index is None else self.births[index].presence
+        if index is None:
+            return sympy.true
+        presence = self.births[index].presence
+        if self.phase is Phase.STEP and index in self.stepped:
+            return self.gating.gates.both(presence, self.stepped[index])
+        return presence
 
     def _place(self) -> Place:
         """Return the module path and the user's line of the running operator, and when it runs.

@@ -334,9 +334,12 @@ class HyperparameterEnv(ShapeEnv):
         self.questions[condition] = asked(condition, pinned=pinned)
 
     def _check_counter(self, condition: sympy.Basic) -> None:
-        for symbol in condition.free_symbols if len(condition.free_symbols) == 1 else ():
-            if self.counters.get(symbol.name, self.hints[symbol]) != self.hints[symbol]:
-                raise PinnedError(symbol.name)
+        if len(condition.free_symbols) != 1:
+            return
+        (symbol,) = condition.free_symbols
+        value = self.counters.get(symbol.name, self.hints[symbol])
+        if value != self.hints[symbol] and condition.xreplace({symbol: sympy.Integer(value)}) == sympy.false:
+            raise PinnedError(symbol.name)
 
     def assume(self, condition: sympy.Basic) -> None:
         """Keep a condition that a rule of the tracer, not a question, rests on."""

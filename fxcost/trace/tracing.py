@@ -239,6 +239,7 @@ class _Run:
         for parameter in model.parameters():
             if parameter.grad is not None:
                 presence = self.recorder.presence(parameter.grad)
+                self.recorder.stepped[self.recorder.storage_of(parameter)] = presence
                 for tensor in _tensors(optimizer.state.get(parameter, {})):
                     self.recorder.restrict(tensor, presence)
         return {id(parameter) for parameter in model.parameters() if parameter.grad is None}
