@@ -88,12 +88,13 @@ class Quantity:
             raise ConfigError(f"{self.name}.many takes {', '.join(names)}; got {', '.join(arrays)}")
         broadcast = dict(zip(arrays, np.broadcast_arrays(*arrays.values()), strict=True))
         shape = next(iter(broadcast.values())).shape
-        flat = {name: np.ravel(array) for name, array in broadcast.items()}
+        given = {name: np.ravel(array) for name, array in broadcast.items()}
+        flat = {name: self.regions.domain.axes[name].encode_many(array) for name, array in given.items()}
         left = np.ones(next(iter(flat.values())).shape, dtype=bool)
         parts: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = []
         while left.any():
             first = int(np.argmax(left))
-            region, _ = self._located({name: flat[name][first].item() for name in names})
+            region, _ = self._located({name: given[name][[first]].tolist()[0] for name in names})
             inside = left & self._mask(region, flat)
             parts.append((inside, self.expression(region).evaluate_many(_chosen(flat, inside))))
             left &= ~inside
