@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import sympy
 
-from fxcost.costs.forms import Counted, Form
-from fxcost.expr import evaluate
+from fxcost.costs.definitions import Definition
+from fxcost.costs.forms import Form, closed_form
+from fxcost.errors import InvalidConfigError
+from fxcost.expr import Expression, evaluate
 from fxcost.expr.functions import Number
 from fxcost.program import Question, QuestionKind
 from fxcost.space import Config
@@ -25,7 +27,9 @@ class Region:
         questions: What must hold, without what the space implies.
         refusal: The factory's exception and its line, None where it builds the model.
         form: What its quantities are made of, None where the factory refuses.
-        verified: The counts of repeats at which the form was compared with traces that had no part in it.
+        verified: The counts of repeats at which the form was compared with traces that had no part in it;
+            none where the form is that of one program.
+        expressions: The closed forms made so far.
     """
 
     hint: Config
@@ -33,6 +37,7 @@ class Region:
     refusal: str | None = None
     form: Form | None = None
     verified: tuple[Mapping[str, int], ...] = ()
+    expressions: dict[Definition, Expression] = field(default_factory=dict)
 
     @cached_property
     def conditions(self) -> tuple[sympy.Basic, ...]:
@@ -43,6 +48,18 @@ class Region:
         """Tell whether a configuration, encoded by the domain, lies in this region."""
         return all(evaluate(condition, values) for condition in self.conditions)
 
+    def expression(self, definition: Definition) -> Expression:
+        """Return a quantity's closed form.
+
+        Raises:
+            InvalidConfigError: The factory refuses these settings.
+        """
+        if self.form is None:
+            raise InvalidConfigError(f"the factory refuses these settings: {self.refusal}")
+        if definition not in self.expressions:
+            self.expressions[definition] = closed_form(definition, self.form)
+        return self.expressions[definition]
+
     @property
     def basis(self) -> str:
         """What its numbers rest on.
@@ -51,7 +68,7 @@ class Region:
         fixed hyperparameters. "verified at ...": segments are repeated as often as hyperparameters say, which
         was compared with traces at other counts.
         """
-        if isinstance(self.form, Counted):
+        if self.verified:
             return "verified at " + "; ".join(map(assignments_text, self.verified))
         fixed = [q.condition for q in self.questions if q.kind is QuestionKind.SPECIALISATION]
         names = {symbol.name for condition in fixed for symbol in condition.free_symbols}

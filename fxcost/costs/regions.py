@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -25,11 +25,13 @@ class Regions:
         space: The hyperparameters.
         trace: Traces the factory at a configuration.
         known: The regions traced so far.
+        changed: Is told that there is a new region, or a new closed form of one.
     """
 
     space: Space
     trace: Trace
     known: list[Region] = field(default_factory=list)
+    changed: Callable[[], None] = lambda: None
     _single: dict[Config, Sizes] = field(default_factory=dict)
 
     @cached_property
@@ -43,7 +45,8 @@ class Regions:
         return Assumptions(self.domain)
 
     @cached_property
-    def _families(self) -> Families:
+    def families(self) -> Families:
+        """What is known of the hyperparameters that count repeats."""
         return Families(self.assumptions, self.trace)
 
     def at(self, config: Config) -> Region:
@@ -54,6 +57,7 @@ class Regions:
                 return region
         region = self._explored(config)
         self.known.append(region)
+        self.changed()
         return region
 
     def open(self, hints: Sequence[Config]) -> None:
@@ -99,14 +103,14 @@ class Regions:
         First they count from their lowest values; where these are on another path, from the configuration's.
         """
         for nearby in (False, True):
-            near, program, counters = self._families.explore(config, nearby=nearby)
-            family = self._families.family(near, program, counters) if counters else None
+            near, program, counters = self.families.explore(config, nearby=nearby)
+            family = self.families.family(near, program, counters) if counters else None
             if family is None:
                 return self._alone(config, program) if near == config else None
             if family.covers(self.domain.encode(config)):
                 return family
             self.known.append(family)
-            if self._families.starts_above(config, counters):
+            if self.families.starts_above(config, counters):
                 return self._counted(config)
         return None
 
