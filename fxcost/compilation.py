@@ -13,11 +13,12 @@ from fxcost.errors import ConfigError, DeclarationError, UnknownDeviceError
 from fxcost.expr import conditions
 from fxcost.factory import ModelFactory
 from fxcost.graphs import factory_of
+from fxcost.program import Program
 from fxcost.quantity import Quantity
 from fxcost.solve import Partition, partition
 from fxcost.solve.budget import DEFAULT_SECONDS, Progress
 from fxcost.solve.partition import REGIONS
-from fxcost.space import AnyDomain, Space
+from fxcost.space import AnyDomain, Config, Space
 from fxcost.trace import LossFunction, Subject, Training, generic_hint, trace
 
 ATTEMPTS = 16
@@ -193,10 +194,21 @@ def cost(
         example_names=factory.example_names,
         loss=factory.loss,
         training=training,
+        dynamic=factory.dynamic,
     )
-    regions = Regions(
-        factory.space,
-        lambda config, counters, gated: trace(subject, regions.domain, config, counters, gated=gated),
-    )
-    regions.open(generic_hint(factory.space, ATTEMPTS))
+    answered: set[str] = set()
+
+    def traced(config: Config, counters: Mapping[str, int], gated: bool) -> Program:
+        program = trace(subject, regions.domain, config, counters, gated=gated)
+        answered.update(program.dynamic)
+        return program
+
+    regions = Regions(factory.space, traced)
+    hints = generic_hint(factory.space, ATTEMPTS)
+    regions.open(hints)
+    for hint in hints:
+        if all(answered.issuperset(declared.names) for declared in factory.dynamic):
+            break
+        regions.at(hint)
+    factory.check_answered(answered)
     return Cost(factory, training, regions)

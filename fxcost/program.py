@@ -135,6 +135,7 @@ class Program:
         events: Allocations and releases of the measured run, in eager order.
         saved: Indices of the storages that autograd keeps for the backward pass.
         questions: What must hold for the sizes to be right.
+        dynamic: The hyperparameters that stand for what data decides here.
     """
 
     graph: torch.fx.Graph
@@ -145,6 +146,7 @@ class Program:
     events: tuple[Event, ...]
     saved: tuple[int, ...]
     questions: tuple[Question, ...]
+    dynamic: frozenset[str] = frozenset()
 
     @property
     def alternatives(self) -> frozenset[str]:

@@ -13,7 +13,6 @@ from fxcost import units
 from fxcost.costs import (
     Contribution,
     Definition,
-    Form,
     Region,
     Regions,
     alive_at_peak,
@@ -22,7 +21,6 @@ from fxcost.costs import (
 )
 from fxcost.errors import ConfigError, InvalidConfigError
 from fxcost.expr import Expression, Polynomial, evaluate_arrays
-from fxcost.expr.prune import prune
 from fxcost.solve import Limit, limits
 
 
@@ -35,7 +33,6 @@ class Quantity:
     def __init__(self, definition: Definition, regions: Regions) -> None:
         self.definition = definition
         self.regions = regions
-        self._expressions: dict[int, Expression] = {}
 
     @property
     def name(self) -> str:
@@ -54,15 +51,11 @@ class Quantity:
 
     def expression(self, region: Region) -> Expression:
         """Return the closed form within a region that the factory does not refuse."""
-        known = self._expressions.get(id(region))
-        if known is None:
-            known = self._expressions[id(region)] = self._built(_form(region))
-        return known
-
-    def _built(self, form: Form) -> Expression:
-        if self.definition.contributions is None:
-            return Expression(prune(form.rows(), self.regions.domain).rows)
-        return Expression.of(form.total(self.definition.contributions), self.name)
+        new = self.definition not in region.expressions
+        expression = region.expression(self.definition)
+        if new:
+            self.regions.changed()
+        return expression
 
     def __call__(self, **config: Any) -> int:
         """Return the exact value at a configuration.
@@ -88,12 +81,13 @@ class Quantity:
             raise ConfigError(f"{self.name}.many takes {', '.join(names)}; got {', '.join(arrays)}")
         broadcast = dict(zip(arrays, np.broadcast_arrays(*arrays.values()), strict=True))
         shape = next(iter(broadcast.values())).shape
-        flat = {name: np.ravel(array) for name, array in broadcast.items()}
+        given = {name: np.ravel(array) for name, array in broadcast.items()}
+        flat = {name: self.regions.domain.axes[name].encode_many(array) for name, array in given.items()}
         left = np.ones(next(iter(flat.values())).shape, dtype=bool)
         parts: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = []
         while left.any():
             first = int(np.argmax(left))
-            region, _ = self._located({name: flat[name][first].item() for name in names})
+            region, _ = self._located({name: given[name][[first]].tolist()[0] for name in names})
             inside = left & self._mask(region, flat)
             parts.append((inside, self.expression(region).evaluate_many(_chosen(flat, inside))))
             left &= ~inside
@@ -175,12 +169,6 @@ class Quantity:
 
     def __gt__(self, bound: object) -> Limit:
         return limits.more_than(self, bound)
-
-
-def _form(region: Region) -> Form:
-    if region.form is None:
-        raise InvalidConfigError(f"the factory refuses these settings: {region.refusal}")
-    return region.form
 
 
 def _chosen(

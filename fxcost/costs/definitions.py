@@ -21,12 +21,14 @@ class Definition:
         unit: Its unit.
         counts: What is counted, in a sentence.
         contributions: Its parts; their sum is the quantity. None for the peak, which is a maximum of sums.
+        hyperparameter: Which one it is, where it is no cost.
     """
 
     name: str
     unit: Unit
     counts: str
     contributions: Callable[[Sizes], list[Contribution]] | None
+    hyperparameter: str | None = None
 
 
 def hyperparameter(name: str) -> Definition:
@@ -36,7 +38,7 @@ def hyperparameter(name: str) -> Definition:
         symbol = sizes.normaliser.domain.symbols[name]
         return [Contribution(sizes.normaliser.polynomial(symbol), "", name, Phase.CONSTRUCT, None)]
 
-    return Definition(name, Unit.COUNT, f"the hyperparameter {name} itself", itself)
+    return Definition(name, Unit.COUNT, f"the hyperparameter {name} itself", itself, name)
 
 
 DEFINITIONS: tuple[Definition, ...] = (

@@ -8,11 +8,13 @@ from functools import cached_property
 from typing import Protocol, TypeAlias
 
 from fxcost.costs.contributions import Contribution, total
+from fxcost.costs.definitions import Definition
 from fxcost.costs.memory import alive_rows
 from fxcost.costs.repeats import Repeats, repeats
 from fxcost.costs.sizes import Sizes
 from fxcost.costs.timeline import Timeline
-from fxcost.expr import Normaliser, Polynomial, Row
+from fxcost.expr import Expression, Normaliser, Polynomial, Row
+from fxcost.expr.prune import prune
 
 Contributions: TypeAlias = "Callable[[Sizes], list[Contribution]]"
 
@@ -33,6 +35,17 @@ class Form(Protocol):
 
     def rows(self) -> list[Row]:
         """Return the bytes alive at what may be the worst moments; the peak is their Max."""
+
+
+def closed_form(definition: Definition, form: Form) -> Expression:
+    """Return a quantity's closed form: a sum, or for the peak the largest of those rows that are needed."""
+    normaliser = form.normaliser
+    if definition.hyperparameter is not None:
+        symbol = normaliser.domain.symbols[definition.hyperparameter]
+        return Expression.of(normaliser.polynomial(symbol), definition.name)
+    if definition.contributions is None:
+        return Expression(prune(form.rows(), normaliser.domain).rows)
+    return Expression.of(form.total(definition.contributions), definition.name)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import sympy
 
-from fxcost.costs.forms import Form
-from fxcost.expr import evaluate
+from fxcost.costs.definitions import Definition
+from fxcost.costs.forms import Form, closed_form
+from fxcost.errors import InvalidConfigError
+from fxcost.expr import Expression, evaluate
 from fxcost.expr.functions import Number
 from fxcost.program import Question, QuestionKind
 from fxcost.space import Config
@@ -26,6 +28,7 @@ class Region:
         refusal: The factory's exception and its line, None where it builds the model.
         form: What its quantities are made of, None where the factory refuses.
         verified: The counts and alternatives at which the form was compared with traces it is not made of.
+        expressions: The closed forms made so far.
     """
 
     hint: Config
@@ -33,6 +36,7 @@ class Region:
     refusal: str | None = None
     form: Form | None = None
     verified: tuple[Mapping[str, object], ...] = ()
+    expressions: dict[Definition, Expression] = field(default_factory=dict)
 
     @cached_property
     def conditions(self) -> tuple[sympy.Basic, ...]:
@@ -42,6 +46,18 @@ class Region:
     def covers(self, values: Mapping[str, Number]) -> bool:
         """Tell whether a configuration, encoded by the domain, lies in this region."""
         return all(evaluate(condition, values) for condition in self.conditions)
+
+    def expression(self, definition: Definition) -> Expression:
+        """Return a quantity's closed form.
+
+        Raises:
+            InvalidConfigError: The factory refuses these settings.
+        """
+        if self.form is None:
+            raise InvalidConfigError(f"the factory refuses these settings: {self.refusal}")
+        if definition not in self.expressions:
+            self.expressions[definition] = closed_form(definition, self.form)
+        return self.expressions[definition]
 
     @property
     def basis(self) -> str:

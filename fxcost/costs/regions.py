@@ -27,11 +27,13 @@ class Regions:
         trace: Traces the factory at a configuration; some hyperparameters may be fixed at one value only, and
             the alternatives of a `Switch` are traced together or not.
         known: The regions traced so far.
+        changed: Is told that there is a new region, or a new closed form of one.
     """
 
     space: Space
     trace: Callable[[Config, Mapping[str, int], bool], Program]
     known: list[Region] = field(default_factory=list)
+    changed: Callable[[], None] = lambda: None
     _single: dict[Config, Sizes] = field(default_factory=dict)
     _gated: bool = True
 
@@ -46,7 +48,8 @@ class Regions:
         return Assumptions(self.domain)
 
     @cached_property
-    def _families(self) -> Families:
+    def families(self) -> Families:
+        """What is known of the hyperparameters that count repeats."""
         return Families(self.assumptions, self._traced)
 
     def at(self, config: Config) -> Region:
@@ -57,6 +60,7 @@ class Regions:
                 return region
         region = self._explored(config)
         self.known.append(region)
+        self.changed()
         return region
 
     def open(self, hints: Sequence[Config]) -> None:
@@ -106,14 +110,15 @@ class Regions:
         First they count from their lowest values; where these are on another path, from the configuration's.
         """
         for nearby in (False, True):
-            near, program, counters = self._families.explore(config, nearby=nearby)
-            family = self._families.family(near, program, counters) if counters else None
+            near, program, counters = self.families.explore(config, nearby=nearby)
+            family = self.families.family(near, program, counters) if counters else None
             if family is None:
                 return self._region(config, program) if near == config else None
             if family.covers(self.domain.encode(config)):
                 return family
-            self.known.append(family)
-            if self._families.starts_above(config, counters):
+            elsewhere = verified_alternatives(family, self.domain, self._alone)
+            self.known += [elsewhere] if elsewhere is not None else []
+            if self.families.starts_above(config, counters):
                 return self._counted(config)
         return None
 

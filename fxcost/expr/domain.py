@@ -99,6 +99,15 @@ class Axis:
             raise ConfigError(f"{self.name}={value!r} is none of {', '.join(map(repr, self.options))}")
         return same[0]
 
+    def encode_many(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the numbers that stand for an array of values."""
+        if self.options is None:
+            return values
+        known = {(type(option), option): i for i, option in enumerate(self.options)}
+        keys = [(type(value), value) for value in values.ravel().tolist()]
+        numbers = [known[key] if key in known else self.encode(key[1]) for key in keys]
+        return np.array(numbers, dtype=np.int64).reshape(values.shape)
+
     def decode(self, value: Number) -> object:
         """Return the hyperparameter's value that a number stands for."""
         if self.options is not None:

@@ -68,6 +68,7 @@ def finished(
         events=tuple(split.events),
         saved=tuple(sorted(saved)),
         questions=tuple(recorder.env.questions.values()),
+        dynamic=frozenset(recorder.data.used),
     )
 
 

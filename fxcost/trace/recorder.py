@@ -23,11 +23,13 @@ from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 
 from fxcost.errors import DataDependentError, UnknownOperatorError
 from fxcost.program import Event, Phase, Question, QuestionKind, Size, Source, TensorMeta
+from fxcost.trace.asking import Asked
 from fxcost.trace.captured import captured_module
+from fxcost.trace.dynamic import DataAnswers
 from fxcost.trace.gates import Gates
 from fxcost.trace.gating import EVERYWHERE, Gated, Gating
 from fxcost.trace.kernels import kernel_of
-from fxcost.trace.known import KnownValues
+from fxcost.trace.known import EXAMPLE, KnownValues
 from fxcost.trace.lifetimes import Existence, Link
 from fxcost.trace.questions import user_source
 from fxcost.trace.symbols import SYMBOLIC, HyperparameterEnv
@@ -89,9 +91,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     Whoever drives the run sets `phase` and, for the optimizer's step, `stepped`: when a parameter takes part.
     """
 
-    def __init__(self, env: HyperparameterEnv, fake_mode: FakeTensorMode, gates: Gates) -> None:
+    def __init__(
+        self, env: HyperparameterEnv, fake_mode: FakeTensorMode, gates: Gates, data: DataAnswers
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.env = env
+        self.data = data
         self.gating = Gating(gates)
         self.fake_mode = fake_mode
         self.graph = torch.fx.Graph()
@@ -125,13 +130,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return func(*args, **kwargs)
             with self.fake_mode:
                 return rule(*args, **kwargs)
-        except (DataDependentOutputException, DynamicOutputShapeException, DataDependentError) as error:
+        except (DataDependentOutputException, DynamicOutputShapeException, DataDependentError):
             known = self.known.result(func, args, kwargs)
-            if known is None:
-                raise DataDependentError(
-                    f"{user_source()}: the size of {func}'s result depends on the tensor's data; "
-                    "rewrite it with a shape that sizes decide"
-                ) from error
+            if known is None or EXAMPLE in known[1]:
+                return self.data.result(func, args, lambda: func(*args, **kwargs))
             values, symbols = known
             self._pin(symbols)
             return tree_map_only(torch.Tensor, self._static_fake, values)
@@ -144,13 +146,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             ) from error
 
     def _element(self, tensor: torch.Tensor) -> Any:
-        """Answer `.item()` where constants and shapes decide it."""
+        """Answer `.item()`: constants and shapes decide it, or what is declared of data."""
         known = self.known.element(tensor)
-        if known is None:
-            raise DataDependentError(
-                f"{user_source()}: this line asks for a tensor's value, which depends on weights or inputs; "
-                "decide from shapes or hyperparameters, or take the branch out of the model"
-            )
+        if known is None or (EXAMPLE in known[1] and self.data.declares(Asked.of(tensor))):
+            return self.data.element(tensor)
         value, symbols = known
         if symbols and isinstance(value, bool) and not self.known.by_value(tensor):
             question = Question(sympy.true, QuestionKind.DATA, user_source())
@@ -161,7 +160,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _pin(self, symbols: frozenset[sympy.Symbol]) -> None:
         """Keep that hyperparameters have their hints' values: a known value that depends on them was used."""
-        for symbol in sorted(symbols, key=str):
+        for symbol in sorted(symbols - {EXAMPLE}, key=str):
             self.env.assume(sympy.Eq(symbol, self.env.hints[symbol], evaluate=False))
 
     def _static_fake(self, value: torch.Tensor) -> torch.Tensor:

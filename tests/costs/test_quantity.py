@@ -126,6 +126,40 @@ def test_arrays_broadcast():
     assert values.tolist() == [[10] * 3, [18] * 3]
 
 
+@fc.model(
+    width=fc.Int(4, 32, step=4),
+    norm=fc.Choice("none", "batch", "refused"),
+    activation=fc.Choice(nn.ReLU, nn.GELU),
+    bias=fc.Bool(),
+    batch=fc.Int(2, 16),
+    example=rows,
+)
+def choosing(width, norm, activation, bias):
+    if norm == "refused":
+        raise ValueError("no such norm")
+    between = [nn.BatchNorm1d(width)] if norm == "batch" else []
+    return nn.Sequential(nn.Linear(width, width, bias=bias), *between, activation())
+
+
+def test_arrays_of_names_classes_and_bools_equal_single_values():
+    cost = fc.cost(choosing)
+    settings = itertools.product((4, 32), ("batch", "none"), (nn.ReLU, nn.GELU), (False, True))
+    chosen = [dict(zip(("width", "norm", "activation", "bias"), each, strict=True)) for each in settings]
+    arrays = {name: np.array([setting[name] for setting in chosen]) for name in chosen[0]}
+    for quantity in (cost.parameters, cost.peak_memory):
+        values = quantity.many(**arrays, batch=3)
+        assert values.tolist() == [quantity(**setting, batch=3) for setting in chosen]
+
+
+def test_arrays_of_options_that_are_none_or_refused_say_so():
+    cost = fc.cost(choosing)
+    rest = {"width": 4, "activation": nn.ReLU, "bias": True, "batch": 2}
+    with pytest.raises(ConfigError, match="norm='layer' is none of 'none', 'batch', 'refused'"):
+        cost.parameters.many(norm=np.array(["none", "layer"]), **rest)
+    with pytest.raises(InvalidConfigError, match="no such norm"):
+        cost.parameters.many(norm=np.array(["none", "refused"]), **rest)
+
+
 def test_both_sides_of_a_branch_are_exact():
     cost = fc.cost(branching, training=TRAINING)
     for width, batch in ((4, 2), (12, 8), (16, 3), (24, 8)):
