@@ -37,7 +37,7 @@ class Counter:
         values = range(ordered[0], ordered[-1] + 1, ordered[1] - ordered[0])
         if list(values) != ordered:
             return None
-        return cls(values, values[1] if len(values) > 3 else values[0])
+        return cls(values, values[1])
 
     @property
     def step(self) -> int:
@@ -105,7 +105,8 @@ def verifying(
     base = {name: counter.base for name, counter in counters.items()}
     about = [q.condition for q in questions if {s.name for s in q.condition.free_symbols} <= base.keys()]
     lowest = next((point for point in _rising(counters, least) if _holds_at(about, point)), base)
-    return [point for point in (ahead, lowest) if point != base]
+    neighbours = [base | {name: counter.ahead(1)} for name, counter in counters.items()]
+    return [point for point in (ahead, lowest) if point not in (base, *neighbours)]
 
 
 def _rising(counters: Mapping[str, Counter], least: Mapping[str, int]) -> Iterator[dict[str, int]]:

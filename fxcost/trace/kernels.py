@@ -12,6 +12,7 @@ from typing import Any, cast
 import torch
 from torch import _meta_registrations
 
+from fxcost.trace import quick
 from fxcost.trace.recurrent import lstm_workspace
 
 Kernel = Callable[..., Any]
@@ -135,11 +136,6 @@ def col2im(
     return room.as_strided(folded.shape, folded.stride())
 
 
-def native_layer_norm_backward(grad_out: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-    """Differentiate layer_norm: the CPU's gradients are contiguous, whatever the incoming one is."""
-    return aten.native_layer_norm_backward.default(grad_out.contiguous(), *args, **kwargs)
-
-
 def each_alike(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     """Map each tensor: the fake kernel of bfloat16 reads sizes as ints."""
     return [torch.empty_like(tensor) for tensor in tensors]
@@ -251,6 +247,7 @@ INTERPOLATIONS = (
     "_upsample_bicubic2d_aa",
 )
 RULES: dict[torch._ops.OpOverload, Kernel] = {
+    **quick.RULES,
     aten.addcmul.default: addcmul,
     aten.baddbmm.default: baddbmm,
     aten._grouped_mm.default: grouped_mm,
@@ -263,7 +260,6 @@ RULES: dict[torch._ops.OpOverload, Kernel] = {
     aten.soft_margin_loss.default: _reduced_loss(2, aten.soft_margin_loss.default),
     aten.binary_cross_entropy.default: _reduced_loss(3, aten.binary_cross_entropy.default),
     aten.col2im.default: col2im,
-    aten.native_layer_norm_backward.default: native_layer_norm_backward,
     aten.native_group_norm.default: native_group_norm,
     aten.native_group_norm_backward.default: native_group_norm_backward,
     aten.im2col.default: im2col,
