@@ -77,7 +77,7 @@ class ModelFactory:
             if len(unused) < len(declared.names):
                 fewer = len(declared.names) - len(unused)
                 raise DeclarationError(
-                    f"{self.place}: {declared}: {asks} asks {fewer} times; write each={fewer}"
+                    f"{self.place}: {declared}: {asks} asks for {fewer} of them; write each={fewer}"
                 )
             raise DeclarationError(
                 f"{self.place}: {declared} answers nothing: {asks} asks for nothing that only data decides; "

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import sympy
@@ -136,6 +136,7 @@ class Program:
         saved: Indices of the storages that autograd keeps for the backward pass.
         questions: What must hold for the sizes to be right.
         dynamic: The hyperparameters that stand for what data decides here.
+        positions: By file and line of model code that looks at its position in a loop, the largest one.
     """
 
     graph: torch.fx.Graph
@@ -147,6 +148,7 @@ class Program:
     saved: tuple[int, ...]
     questions: tuple[Question, ...]
     dynamic: frozenset[str] = frozenset()
+    positions: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
     @property
     def alternatives(self) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sympy
@@ -14,6 +14,9 @@ from fxcost.program import Program, Question, QuestionKind
 
 VERIFIED_AHEAD = (3, 2)
 """So many steps above the base, counter by counter, lies a point that verifies."""
+
+NEAR = 4
+"""A last value at most so many steps above the base is that point."""
 
 
 @dataclass(frozen=True)
@@ -84,42 +87,58 @@ def fixed(program: Program, counters: Mapping[str, Counter]) -> list[str]:
     ]
 
 
+def looked_at(base: Program, longer: Mapping[str, Program]) -> frozenset[str]:
+    """Return the counters of loops in which the model looks at its position, such as `if layer == 7`."""
+    return frozenset(name for name, program in longer.items() if program.positions != base.positions)
+
+
 def verifying(
-    counters: Mapping[str, Counter], least: Mapping[str, int], questions: Iterable[Question]
+    counters: Mapping[str, Counter],
+    least: Mapping[str, int],
+    looked: frozenset[str],
+    allowed: Callable[[Mapping[str, int]], bool],
 ) -> list[dict[str, int]]:
     """Return the counts at which a form is compared with traces: above the base, and the lowest it holds for.
+
+    Above the base is as high as can be where that is near or positions in the loop are looked at: a special
+    layer might come late.
 
     Args:
         counters: The hyperparameters that count repeats.
         least: By counter, the smallest count that the form allows.
-        questions: What must hold for the form; those about counters alone exclude counts.
+        looked: The counters of loops in which positions are looked at.
+        allowed: Whether counts are in the space and none of the form's conditions about counts forbids them.
 
     Example:
-        >>> verifying({"depth": Counter(range(1, 97), 2)}, {"depth": 1}, [])
+        >>> depth = {"depth": Counter(range(1, 97), 2)}
+        >>> verifying(depth, {"depth": 1}, frozenset(), lambda _: True)
         [{'depth': 5}, {'depth': 1}]
+        >>> verifying(depth, {"depth": 1}, frozenset({"depth"}), lambda _: True)
+        [{'depth': 96}, {'depth': 1}]
     """
-    ahead = {
-        name: counter.ahead(steps)
-        for (name, counter), steps in zip(counters.items(), itertools.cycle(VERIFIED_AHEAD), strict=False)
-    }
     base = {name: counter.base for name, counter in counters.items()}
-    about = [q.condition for q in questions if {s.name for s in q.condition.free_symbols} <= base.keys()]
-    lowest = next((point for point in _rising(counters, least) if _holds_at(about, point)), base)
+    above, below = {}, {}
+    for (name, counter), steps in zip(counters.items(), itertools.cycle(VERIFIED_AHEAD), strict=False):
+        last = counter.values[-1]
+        top = last if name in looked or counter.ahead(NEAR) == last else counter.ahead(steps)
+        above[name] = [
+            value for value in counter.values if base[name] <= value <= top and allowed(base | {name: value})
+        ]
+        below[name] = [value for value in counter.values if least[name] <= value <= base[name]]
+    ahead = next((point for point in reversed(list(_rising(above))) if allowed(point)), base)
+    lowest = next((point for point in _rising(below) if allowed(point)), base)
     neighbours = [base | {name: counter.ahead(1)} for name, counter in counters.items()]
     return [point for point in (ahead, lowest) if point not in (base, *neighbours)]
 
 
-def _rising(counters: Mapping[str, Counter], least: Mapping[str, int]) -> Iterator[dict[str, int]]:
-    """Yield counts from the lowest to the base, all counters together."""
-    below = {
-        name: [value for value in counter.values if least[name] <= value <= counter.base]
-        for name, counter in counters.items()
-    }
-    for step in range(max(map(len, below.values()))):
-        yield {name: values[min(step, len(values) - 1)] for name, values in below.items()}
+def _rising(values: Mapping[str, Sequence[int]]) -> Iterator[dict[str, int]]:
+    """Yield counts from the lowest to the highest, all counters together."""
+    for step in range(max(map(len, values.values()))):
+        yield {name: each[min(step, len(each) - 1)] for name, each in values.items()}
 
 
-def _holds_at(conditions: Iterable[sympy.Basic], point: Mapping[str, int]) -> bool:
+def holds_at(conditions: Iterable[sympy.Basic], point: Mapping[str, int]) -> bool:
+    """Tell whether conditions hold where counters have some values."""
     return all(evaluate(condition, point) for condition in conditions)
 
 
@@ -135,7 +154,7 @@ def common(
     asked = [question for _, program in programs for question in program.questions]
     about = [q for q in asked if q.condition.free_symbols and q.condition.free_symbols <= symbols]
     everywhere = [counts for counts, _ in programs]
-    varying = {q.asked_at for q in about if not all(_holds_at([q.condition], at) for at in everywhere)}
+    varying = {q.asked_at for q in about if not all(holds_at([q.condition], at) for at in everywhere)}
     dropped = {id(q) for q in about if q.asked_at in varying}
     distinct = {q.condition: q for q in asked if id(q) not in dropped}
     return list(distinct.values())

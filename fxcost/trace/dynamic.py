@@ -13,9 +13,10 @@ import torch
 from fxcost.errors import DataDependentError, DeclarationError
 from fxcost.expr import Domain, conditions
 from fxcost.space import Config, Dynamic
+from fxcost.trace.arithmetic import RELATIONS
 from fxcost.trace.asking import Asked, Asker, Room, room_of
 from fxcost.trace.questions import negation
-from fxcost.trace.symbols import HyperparameterEnv
+from fxcost.trace.symbols import HyperparameterEnv, Number, SizeNode
 
 WORDS = {
     Asked.SIZE: "makes a tensor whose size only data decides",
@@ -24,10 +25,43 @@ WORDS = {
 }
 
 
+MOST_ANSWERS = 1000
+"""A line that asks more often whether a tensor is true is a loop that its answers never end."""
+
+
+class DataNode(SizeNode):
+    """A number that only data decides, or a comparison of one; the hint is no value of it."""
+
+
 class AnsweringEnv(HyperparameterEnv):
-    """Asks `new_size`, while it is set, for a size that data decides."""
+    """Hands on what only data decides.
+
+    Attributes:
+        new_size: Says, while it is set, what a size is.
+        truth_of_data: Says whether a comparison of data holds.
+    """
 
     new_size: Callable[[], torch.SymInt] | None = None
+    truth_of_data: Callable[[], bool] | None = None
+
+    def data_number(self) -> torch.SymFloat:
+        """Return a float that can only be compared."""
+        return torch.SymFloat(DataNode(sympy.Dummy("data"), self, float, 1.0))
+
+    def apply(self, method: str, *operands: SizeNode) -> SizeNode:
+        """Return the node of an operation."""
+        if not any(isinstance(operand, DataNode) for operand in operands):
+            return super().apply(method, *operands)
+        pytype = bool if method in RELATIONS else float
+        return DataNode(sympy.Dummy("data"), self, pytype, pytype(1))
+
+    def answer(self, node: SizeNode) -> Number:
+        """Return a node's hint and keep the question; of a comparison of data, what is declared."""
+        if not isinstance(node, DataNode):
+            return super().answer(node)
+        if node.pytype is bool and self.truth_of_data is not None:
+            return self.truth_of_data()
+        raise number_of_data()
 
     def create_unbacked_symint(self, *args: Any, **kwargs: Any) -> Any:
         """Return a size that data decides."""
@@ -53,6 +87,7 @@ class DataAnswers:
         self._hint = hint
         self._declarations = declarations
         self._uses: Counter[str] = Counter()
+        env.truth_of_data = self._truth
 
     @cached_property
     def _declared(self) -> list[sympy.Basic]:
@@ -88,12 +123,9 @@ class DataAnswers:
             return self._truth()
         if not (tensor.is_floating_point() or tensor.is_complex()):
             return self._number(Asked.NUMBER)
-        asker = Asker.running()
-        raise DataDependentError(
-            f"{asker.source}: this line asks for a tensor's value, which depends on weights or inputs; "
-            "leave it a tensor, without .item(); a branch on a comparison of tensors can be declared: "
-            f"{asker.advice(Asked.TRUTH)}"
-        )
+        if any(declaration.is_branch for declaration in self._declarations):
+            return self._env.data_number()
+        raise number_of_data()
 
     def declares(self, asked: Asked) -> bool:
         """Tell whether something is declared for what the running line asks."""
@@ -126,7 +158,7 @@ class DataAnswers:
         fits = cast("int", number.node.hint) <= room.hint
         self._env.keep(condition if fits else negation(condition))
         if not fits:
-            raise ValueError(f"{number.node._expr} is at most {room.size} here, which is {room.hint}")
+            raise ValueError(f"{number.node._expr} is at most {room.size} here")
 
     def _next(self, asked: Asked, room: Room | None = None) -> str:
         """Return the hyperparameter that answers the running line."""
@@ -137,6 +169,8 @@ class DataAnswers:
         declaration = matching[0]
         name = declaration.names[self._uses[declaration.name] % len(declaration.names)]
         self._uses[declaration.name] += 1
+        if asked is Asked.TRUTH and self._uses[declaration.name] > MOST_ANSWERS:
+            raise ValueError(f"asked {MOST_ANSWERS} times whether to go on, answered as {declaration} says")
         self.used.add(name)
         return name
 
@@ -153,3 +187,13 @@ class DataAnswers:
             return DeclarationError(f"{what}, but it is declared as {declaration}; {change}")
         advice = asker.advice(asked, room)
         return DataDependentError(f"{what}; take it out of the model, or declare what it may be: {advice}")
+
+
+def number_of_data() -> DataDependentError:
+    """Return the error for the running line, which asks for a number that is no integer."""
+    asker = Asker.running()
+    return DataDependentError(
+        f"{asker.source}: this line asks for a tensor's value, which depends on weights or inputs; "
+        "leave it a tensor, or compare it (`if tensor > 0:`) and declare the answer: "
+        f"{asker.advice(Asked.TRUTH)}, or make it an integer (`tensor.long()`) and declare its bounds"
+    )

@@ -69,6 +69,7 @@ def finished(
         saved=tuple(sorted(saved)),
         questions=tuple(recorder.env.questions.values()),
         dynamic=frozenset(recorder.data.used),
+        positions=recorder.env.positions.furthest,
     )
 
 

@@ -108,6 +108,31 @@ def _longer_storage(like: torch.Tensor, length: int, spare: int) -> torch.Tensor
     return like.new_empty((length + spare,)).narrow(0, 0, length)
 
 
+def unique_dim(tensor: torch.Tensor, dim: int, *args: Any, **kwargs: Any) -> Any:
+    """Return the unique slices: the kernel's counts keep the storage for as many as there are slices."""
+    unique, inverse, counts = aten.unique_dim.default(tensor, dim, *args, **kwargs)
+    return unique, inverse, _in_storage_for(counts, tensor.shape[dim])
+
+
+def unique_consecutive(
+    tensor: torch.Tensor,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Any:
+    """Return what is unlike its predecessor: the kernel's results keep the storage for every element."""
+    unique, inverse, counts = aten.unique_consecutive.default(tensor, return_inverse, return_counts, dim)
+    room = tensor.numel() if dim is None else tensor.shape[dim]
+    if dim is None:
+        unique = _in_storage_for(unique, room)
+    return unique, inverse, _in_storage_for(counts, room) if return_counts or dim is not None else counts
+
+
+def _in_storage_for(vector: torch.Tensor, room: Any) -> torch.Tensor:
+    """Return a vector in a storage that has room for more elements."""
+    return vector.new_empty((room,)).as_strided(vector.shape, (1,))
+
+
 def _reduced_loss(reduction_position: int, loss: torch._ops.OpOverload) -> Kernel:
     """Return the rule of a loss whose scalar keeps the storage of all the losses it averages."""
 
@@ -265,6 +290,8 @@ RULES: dict[torch._ops.OpOverload, Kernel] = {
     aten.im2col.default: im2col,
     aten._trilinear.default: trilinear,
     aten.geqrf.default: geqrf,
+    aten.unique_dim.default: unique_dim,
+    aten.unique_consecutive.default: unique_consecutive,
     aten._foreach_sqrt.default: each_alike,
     **{getattr(aten, name).default: upsample for name in INTERPOLATIONS},
     **{getattr(aten, f"{name}_backward").default: upsample_backward for name in INTERPOLATIONS},

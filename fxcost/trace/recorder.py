@@ -124,16 +124,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
     def _run(self, func: Any, args: Any, kwargs: Any) -> Any:
-        rule = kernel_of(func)
         try:
-            if rule is None:
-                return func(*args, **kwargs)
-            with self.fake_mode:
-                return rule(*args, **kwargs)
+            return self._fake(func, args, kwargs)
         except (DataDependentOutputException, DynamicOutputShapeException, DataDependentError):
             known = self.known.result(func, args, kwargs)
             if known is None or EXAMPLE in known[1]:
-                return self.data.result(func, args, lambda: func(*args, **kwargs))
+                return self.data.result(func, args, lambda: self._fake(func, args, kwargs))
             values, symbols = known
             self._pin(symbols)
             return tree_map_only(torch.Tensor, self._static_fake, values)
@@ -144,6 +140,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 f"{user_source()}: {func} cannot be traced: it has no fake kernel; "
                 "give it one with torch.library.register_fake"
             ) from error
+
+    def _fake(self, func: Any, args: Any, kwargs: Any) -> Any:
+        rule = kernel_of(func)
+        if rule is None:
+            return func(*args, **kwargs)
+        with self.fake_mode:
+            return rule(*args, **kwargs)
 
     def _element(self, tensor: torch.Tensor) -> Any:
         """Answer `.item()`: constants and shapes decide it, or what is declared of data."""

@@ -36,6 +36,7 @@ from fxcost.trace.arithmetic import (
     RELATIONS,
     decided_by_sign,
 )
+from fxcost.trace.positions import Positions
 from fxcost.trace.questions import asked, negation, user_source
 
 Number = int | float | bool
@@ -72,7 +73,7 @@ class SizeNode(SymNode):
         return self
 
     def wrap_int(self, num: int) -> SizeNode:
-        return self.shape_env.constant(num)
+        return self.shape_env.constant(int(num))
 
     def wrap_float(self, num: float) -> SizeNode:
         return self.shape_env.constant(num)
@@ -205,6 +206,7 @@ class HyperparameterEnv(ShapeEnv):
         self.hints: dict[sympy.Symbol, Number] = {}
         self.questions: dict[sympy.Basic, Question] = {}
         self.alternatives: Any = None
+        self.positions = Positions()
         self.memo: dict[tuple[object, ...], SizeNode] = {}
         self.nodes: dict[tuple[object, ...], SizeNode] = {}
 

@@ -143,7 +143,7 @@ class _Run:
                 return call(module, *args, **kwargs)
 
         with (
-            symbolic_construction(),
+            symbolic_construction(self.env.positions),
             patch.object(nn.Module, "__call__", watched_call),
             self.fake_mode,
             self.recorder,
