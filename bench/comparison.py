@@ -128,6 +128,8 @@ class Witness:
 
 
 def counted(cost: fc.Cost, config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the hyperparameters that count repeats in the region of a configuration."""
-    region = cost.regions.at(cost.space.config(**config))
-    return tuple(dict.fromkeys(name for point in region.verified for name in point))
+    """Return the hyperparameters that count repeats in the known region of a configuration."""
+    values = cost.regions.domain.encode(config)
+    region = next((region for region in cost.regions.known if region.covers(values)), None)
+    verified = region.verified if region is not None else ()
+    return tuple(dict.fromkeys(name for point in verified for name in point))

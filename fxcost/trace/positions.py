@@ -7,13 +7,17 @@ or looked up. A line that gets further when a hyperparameter is larger tells lay
 from __future__ import annotations
 
 import builtins
+import operator
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import torch
+
 from fxcost.trace.questions import OWN_FOLDER, TORCH_FOLDER
 
+SYMBOLIC = (torch.SymInt, torch.SymFloat)
 LONGEST = 4096
 """Longer ranges are no loop over layers."""
 
@@ -110,11 +114,22 @@ def _looking(name: str) -> Callable[..., Any]:
     original = getattr(int, name)
 
     def method(self: Position, *args: Any) -> Any:
-        self.positions.look(int.__index__(self))
-        return original(self, *args)
+        plain = int.__index__(self)
+        self.positions.look(plain)
+        if args and isinstance(args[0], SYMBOLIC):
+            return _with_symbolic(name, plain, args[0])
+        return original(plain, *args)
 
     method.__name__ = name
     return method
+
+
+def _with_symbolic(name: str, plain: int, symbolic: Any) -> Any:
+    """Return an operation of a position and a symbolic number, which knows plain integers only."""
+    reflected = "__" + name.removeprefix("__r")
+    if name.startswith("__r") and hasattr(operator, reflected):
+        return getattr(operator, reflected)(symbolic, plain)
+    return getattr(operator, name)(plain, symbolic)
 
 
 def _install() -> None:

@@ -65,7 +65,7 @@ class SizeNode(SymNode):
         return self
 
     def wrap_int(self, num: int) -> SizeNode:
-        return self.shape_env.constant(int(num))
+        return self.shape_env.constant(num)
 
     def wrap_float(self, num: float) -> SizeNode:
         return self.shape_env.constant(num)

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import fxcost as fc
+from examples.mixture import EXPERTS, mixture
 from tests.oracles import memory
 from tests.oracles.flops import oracle_flops
 from tests.trace.replay import RECIPES
@@ -43,13 +44,13 @@ def check_equals_real_runs(factory, recipe, settings):
     return cost
 
 
-def measured(model, batch, training):
+def measured(model, batch, training, rate=1e-3):
     if training is None:
         with torch.no_grad():
             flops = oracle_flops(lambda: memory.called(model.eval(), batch))
         return memory.inference_peak(model, batch), flops
     optimizer_class, options = training
-    optimizer = optimizer_class(model.parameters(), **options)
+    optimizer = optimizer_class(model.parameters(), **(options | {"lr": rate}))
     step = (model, batch, memory.sum_of_output, optimizer)
     memory.training_step(*step)
     return memory.training_peak(*step), oracle_flops(lambda: memory.training_step(*step))
@@ -257,3 +258,18 @@ def test_a_limit_is_proved_over_all_that_data_may_decide():
     assert bool((cost.flops <= "600 kFLOP").prove(batch=(2, 6), seq=(2, 12)))
     refuted = (cost.flops <= "500 kFLOP").prove(batch=(2, 6), seq=(2, 12))
     assert refuted.counterexample["kept"] > 60
+
+
+@pytest.mark.parametrize("recipe", ["inference", "adamw"])
+def test_a_router_with_random_weights_costs_what_its_counts_say(recipe):
+    training, real_training = RECIPES[recipe]
+    cost = fc.cost(mixture, training=training)
+    for width, batch, seq in [(64, 2, 128), (128, 3, 256)]:
+        torch.manual_seed(width)
+        model, states = mixture(width), torch.randn(batch, seq, width)
+        chosen = model.router(states.flatten(0, 1)).topk(2).indices
+        counts = torch.bincount(chosen.flatten(), minlength=EXPERTS).tolist()
+        config = {"width": width, "batch": batch, "seq": seq}
+        config |= {f"tokens_{number}": count for number, count in enumerate(counts)}
+        step = (model, states, real_training, 0.0)
+        assert (cost.peak_memory(**config), cost.flops(**config)) == measured(*step), config
