@@ -1,7 +1,7 @@
 """fxcost's closed forms against real CPU runs of every factory of the zoo.
 
-Each factory is compiled at its least depth, so that one short trace suffices, every other one for inference
-and the others for training; some are also compiled with their depths open. `bench/accuracy.py` compares all of
+Each factory is compiled at its least depth, so that one short trace suffices: every other one for inference,
+the others for training. Some are also compiled with their depths open. `bench/accuracy.py` compares all of
 them, both ways, over the whole of their spaces.
 """
 
