@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 
+from fxcost.cache.store import remember
 from fxcost.costs import DEFINITIONS, Region, Regions, hyperparameter
 from fxcost.errors import ConfigError, DeclarationError, UnknownDeviceError
-from fxcost.expr import conditions
+from fxcost.expr import Domain, conditions
 from fxcost.factory import ModelFactory
 from fxcost.graphs import factory_of
 from fxcost.quantity import Quantity
@@ -141,6 +142,7 @@ def cost(
     space: Space | Mapping[str, AnyDomain] | None = None,
     loss: LossFunction | None = None,
     device: str = "cpu",
+    cache: bool = True,
 ) -> Cost:
     """Trace a decorated factory, or a graph from elsewhere, and return its costs in closed form.
 
@@ -157,6 +159,7 @@ def cost(
             leaves unbounded, or narrower ones.
         loss: Of a graph: from its output to a scalar tensor, as in `@fc.model(loss=...)`.
         device: Whose operator choices are traced; "cpu" is the one there is.
+        cache: Whether what an earlier process found is read from disk, and what is found is written there.
 
     Raises:
         DeclarationError: `factory` is none of the three; its example, space or loss is missing, wrong, or
@@ -194,8 +197,9 @@ def cost(
         loss=factory.loss,
         training=training,
     )
-    regions = Regions(
-        factory.space, lambda config, counters: trace(subject, regions.domain, config, counters)
-    )
+    domain = Domain(factory.space)
+    regions = Regions(factory.space, lambda config, counters: trace(subject, domain, config, counters))
+    if cache:
+        remember(regions, subject, device)
     regions.open(generic_hint(factory.space, ATTEMPTS))
     return Cost(factory, training, regions)

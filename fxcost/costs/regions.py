@@ -11,6 +11,7 @@ from fxcost.costs.families import Families, Trace
 from fxcost.costs.forms import Traced
 from fxcost.costs.region import Region
 from fxcost.costs.sizes import Sizes
+from fxcost.costs.stored import Stored
 from fxcost.errors import FactoryError
 from fxcost.expr import Domain
 from fxcost.program import Program
@@ -81,8 +82,9 @@ class Regions:
         Where segments are repeated as often as the configuration says, it is traced there, once.
         """
         region = self.at(config)
-        if isinstance(region.form, Traced):
-            return region.form.sizes
+        form = region.form.traced if isinstance(region.form, Stored) and not region.verified else region.form
+        if isinstance(form, Traced):
+            return form.sizes
         if config not in self._single:
             program = self.trace(config, {})
             self._single[config] = Sizes(program, self.assumptions.normaliser(program.questions))
