@@ -3,77 +3,72 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import torch
+from transformers import PreTrainedModel
 
-import fxcost as fc
-from tests.oracles import flops as flop_oracle
+from bench.comparison import RECIPES, Row, Subject, Witness, costs, counted, progress, told
 from tests.oracles import memory as memory_oracle
 from tests.zoo import ZOO
 
-RECIPES: dict[str, tuple[fc.Training | None, Any]] = {
-    "inference": (None, None),
-    "sgd": (
-        fc.Training(torch.optim.SGD, options={"lr": 1e-3, "momentum": 0.9}),
-        memory_oracle.SGD,
-    ),
-    "adamw": (fc.Training(torch.optim.AdamW), memory_oracle.ADAMW),
-}
+DRAWS = 64
+"""So many settings are drawn for one whose depths no trace had."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """One number of one factory at one configuration: what fxcost says, and what a real run has."""
-
-    factory: str
-    recipe: str
-    quantity: str
-    config: dict[str, Any]
-    predicted: int
-    real: int
-
-    @property
-    def equal(self) -> bool:
-        return self.predicted == self.real
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"equal": self.equal}
-
-
-def rows(count: int, parameter_count: int, seed: int, progress: Callable[[str], None]) -> Iterator[Row]:
+def rows(count: int, parameter_count: int, seed: int) -> Iterator[Row]:
     """Yield every comparison of the zoo at random configurations."""
     for factory in ZOO:
-        draw = random.Random(f"{seed} {factory.__name__}")
-        configs = [factory.space.sample(draw) for _ in range(max(count, parameter_count))]
-        for recipe, (training, real_training) in RECIPES.items():
+        for recipe in RECIPES:
             progress(f"{factory.__name__}, {recipe}")
-            cost = fc.cost(factory, training=training)
-            if training is None:
-                for config in configs[:parameter_count]:
-                    real = memory_oracle.real_parameters(factory, config)
-                    yield Row(
-                        factory.__name__, recipe, "parameters", dict(config), cost.parameters(**config), real
-                    )
-            for config in configs[:count]:
-                peak = memory_oracle.real_peak(factory, config, real_training)
-                yield Row(
-                    factory.__name__, recipe, "peak_memory", dict(config), cost.peak_memory(**config), peak
-                )
-            for config in configs[: 1 if recipe == "sgd" else count]:
-                real = real_flops(factory, config, trained=training is not None)
-                yield Row(factory.__name__, recipe, "flops", dict(config), cost.flops(**config), real)
+            yield from factory_rows(factory, recipe, max(count, parameter_count), count, seed)
 
 
-def real_flops(factory: Any, config: Any, *, trained: bool) -> int:
-    """Return the FLOP that the oracle counts in a real run."""
-    model = memory_oracle.real_model(factory, config)
-    batch = memory_oracle.real_batch(factory, config)
-    if not trained:
-        model.eval()
-        with torch.no_grad():
-            return flop_oracle.oracle_flops(lambda: memory_oracle.called(model, batch))
-    loss_of = factory.loss or memory_oracle.sum_of_output
-    return flop_oracle.oracle_flops(lambda: loss_of(memory_oracle.called(model, batch)).backward())
+def factory_rows(factory: Any, recipe: str, drawn: int, count: int, seed: int) -> Iterator[Row]:
+    """Yield the comparisons of one factory under one recipe, the last of them at depths that are new."""
+    witness = Witness()
+    with witness.watching():
+        subject = costs(factory, recipe)
+        configs = settings(subject, witness, drawn, random.Random(f"{seed} {factory.__name__}"))
+        if recipe == "inference":
+            yield from (subject.row("parameters", config) for config in configs)
+        chosen = configs[-count:]
+        yield from (subject.row("peak_memory", config) for config in chosen)
+        yield from (subject.row("flops", config) for config in chosen[-1 if recipe == "sgd" else 0 :])
+
+
+def settings(subject: Subject, witness: Witness, count: int, draw: random.Random) -> list[Mapping[str, Any]]:
+    """Draw settings; where depths are counted, the last has some that no trace had, if there are any."""
+    space = subject.cost.space
+    drawn = [space.sample(draw) for _ in range(count + DRAWS)]
+    new = (config for config in drawn[count - 1 :] if is_unseen(subject, witness, config))
+    return [*drawn[: count - 1], next(new, drawn[count - 1])]
+
+
+def is_unseen(subject: Subject, witness: Witness, config: Mapping[str, Any]) -> bool:
+    """Tell whether depths are counted at a configuration, and no trace had these."""
+    return witness.is_new(config, counted(subject.cost, config))
+
+
+def figures(count: int, seed: int) -> dict[str, Any]:
+    """Return the share of comparisons that are equal, and transformers' architectures that are in all."""
+    unequal: dict[str, int] = {factory.__name__: 0 for factory in ZOO}
+    total = 0
+    for row in told(rows(count, count, seed)):
+        total += 1
+        unequal[row.factory] += not row.equal
+    exact = [factory for factory in ZOO if not unequal[factory.__name__]]
+    architectures = {name for factory in exact if (name := architecture(factory)) is not None}
+    progress(f"  transformers' architectures: {', '.join(sorted(architectures))}")
+    return {
+        "zoo_factories": len(ZOO),
+        "zoo_exact_percent": 100 * (total - sum(unequal.values())) / total,
+        "zoo_comparisons": total,
+        "transformers_architectures": len(architectures),
+    }
+
+
+def architecture(factory: Any) -> str | None:
+    """Return transformers' name of what a factory builds, None where it is none of theirs."""
+    model = memory_oracle.real_model(factory, factory.space.sample(random.Random(0)))
+    return model.config.model_type if isinstance(model, PreTrainedModel) else None

@@ -18,6 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import GPT2Config, GPT2LMHeadModel
 
 import fxcost as fc
+from examples.nas_bench_201 import EDGES, network
+from examples.once_for_all import network as sub_network
 from fxcost.trace.construction import INITIALISERS, keep
 
 
@@ -70,7 +72,7 @@ class Workload:
     """A factory and the published setting of its model."""
 
     factory: Any
-    config: dict[str, int]
+    config: dict[str, Any]
 
 
 WORKLOADS = {
@@ -78,6 +80,16 @@ WORKLOADS = {
     "gpt2": Workload(gpt2, {"width": 768, "heads": 12, "vocabulary": 50257, "batch": 4, "seq": 128}),
     "vit": Workload(vit_b_16, {"hidden": 768, "heads": 12, "mlp": 3072, "batch": 8}),
 }
+CHOICES = {
+    "cells": Workload(network, dict.fromkeys(EDGES, "nor_conv_3x3") | {"batch": 8}),
+    "sub-networks": Workload(
+        sub_network,
+        {"width": 1.0, "batch": 8, "resolution": 224}
+        | {name: max(sub_network.space[name].values) for name in sub_network.space.names if "_" in name},
+    ),
+}
+"""Spaces whose modules are choices, each with its dearest setting."""
+
 TRAINING = fc.Training(torch.optim.AdamW)
 
 
@@ -94,10 +106,8 @@ def concrete(workload: Workload) -> tuple[int, int]:
 
     Initialisers do nothing here too; some of them cannot run on fake tensors at all.
     """
-    factory, config = workload.factory, workload.config
     with without_initialisers(), FakeTensorMode(allow_non_fake_inputs=True):
-        model = factory.__wrapped__(**{name: config[name] for name in factory.factory_names})
-        batch = factory.example(**{name: config[name] for name in factory.example_names})
+        model, batch = built(workload)
         optimizer = TRAINING.build(model.parameters())
         tracker = MemTracker()
         tracker.track_external(model, optimizer, batch)
@@ -108,6 +118,25 @@ def concrete(workload: Workload) -> tuple[int, int]:
             optimizer.zero_grad()
         peak = tracker.get_tracker_snapshot("peak")
     return counter.get_total_flops(), sum(sizes["Total"] for sizes in peak.values())
+
+
+def inferred(workload: Workload) -> tuple[int, int]:
+    """Run one configuration's inference on fake tensors: its FLOP and its peak bytes."""
+    with without_initialisers(), FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
+        model, batch = built(workload)
+        tracker = MemTracker()
+        tracker.track_external(model, batch)
+        with tracker, FlopCounterMode(display=False) as counter:
+            model.eval()(batch)
+        peak = tracker.get_tracker_snapshot("peak")
+    return counter.get_total_flops(), sum(sizes["Total"] for sizes in peak.values())
+
+
+def built(workload: Workload) -> tuple[nn.Module, Any]:
+    """Return the model and the batch of a workload's setting."""
+    factory, config = workload.factory, workload.config
+    model = factory.__wrapped__(**{name: config[name] for name in factory.factory_names})
+    return model, factory.example(**{name: config[name] for name in factory.example_names})
 
 
 def without_initialisers() -> Any:

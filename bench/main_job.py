@@ -19,7 +19,7 @@ import numpy.typing as npt
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import fxcost as fc
-from bench import accuracy, compiling
+from bench import accuracy, comparison, compiling
 from fxcost.expr import evaluate_arrays
 
 EVALUATIONS = 1_000_000
@@ -29,11 +29,9 @@ def accuracy_figures(configs: int, parameter_configs: int, seed: int) -> dict[st
     """Return the shares of comparisons that are equal, in percent."""
     counted: dict[str, list[bool]] = {}
     factories = set()
-    for row in accuracy.rows(configs, parameter_configs, seed, lambda text: click.echo(text, err=True)):
+    for row in comparison.told(accuracy.rows(configs, parameter_configs, seed)):
         factories.add(row.factory)
         counted.setdefault(row.quantity, []).append(row.equal)
-        if not row.equal:
-            click.echo(f"  differs: {row.as_dict()}", err=True)
     return {"zoo_factories": len(factories)} | {
         f"{name}_equal_percent": 100 * sum(counted[key]) / len(counted[key])
         for name, key in (("parameters", "parameters"), ("peak", "peak_memory"), ("flops", "flops"))

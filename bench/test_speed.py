@@ -3,18 +3,20 @@
     pytest bench/test_speed.py
 
 Each group holds a symbolic compile, the same read from the cache, and one concrete fake-tensor run of the
-same training step, so that their ratios come from one run on one machine.
+same training step, so that their ratios come from one run on one machine; of whole spaces, it holds one trace
+or run of a single setting.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from bench import compiling
+from bench import cells, compiling, deep_gpt, sub_networks
 from bench.main_job import EVALUATIONS, random_settings
 from fxcost.costs.stored import Stored
 
 every_workload = pytest.mark.parametrize("name", compiling.WORKLOADS)
+every_space_of_choices = pytest.mark.parametrize("name", compiling.CHOICES)
 
 
 @every_workload
@@ -41,6 +43,32 @@ def test_concrete_run(benchmark, name):
     )
     assert flops > 0
     assert peak > 0
+
+
+def test_compile_of_every_depth(benchmark):
+    benchmark.group = "gpt of 1 to 96 blocks"
+    cost = benchmark.pedantic(deep_gpt.compiled, rounds=3, warmup_rounds=1)
+    assert len(cost.regions.known) == 1
+
+
+def test_trace_of_one_depth(benchmark):
+    benchmark.group = "gpt of 1 to 96 blocks"
+    program = benchmark.pedantic(deep_gpt.traced, rounds=3, warmup_rounds=1)
+    assert program.events
+
+
+@every_space_of_choices
+def test_compile_of_every_choice(benchmark, name):
+    benchmark.group = name
+    cost = benchmark.pedantic({"cells": cells, "sub-networks": sub_networks}[name].compiled, rounds=2)
+    assert len(cost.regions.known) == 1
+
+
+@every_space_of_choices
+def test_concrete_run_of_one_choice(benchmark, name):
+    benchmark.group = name
+    flops, _ = benchmark.pedantic(compiling.inferred, (compiling.CHOICES[name],), rounds=3, warmup_rounds=1)
+    assert flops > 0
 
 
 def test_peak_over_many_settings(benchmark):

@@ -1,7 +1,7 @@
 """How large a GPT can one graphics card train?
 
-A GPT in plain PyTorch: token and position embeddings, twelve transformer blocks, a language-model head.
-Its width, heads, batch and sequence length are declared as ranges; fxcost answers for all of them at once.
+A GPT in plain PyTorch: token and position embeddings, transformer blocks, a language-model head. Its width,
+heads, depth, batch and sequence length are declared as ranges; fxcost answers for all of them at once.
 
     python examples/gpt.py
     fxcost check examples/gpt.py:gpt --device rtx-4090 --set batch=8
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 import fxcost as fc
 
-VOCABULARY, LONGEST, DEPTH = 50_257, 4_096, 12
+VOCABULARY, LONGEST = 50_257, 4_096
 
 
 class Block(nn.Module):
@@ -37,10 +37,10 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, depth: int) -> None:
         super().__init__()
         self.tokens, self.positions = nn.Embedding(VOCABULARY, width), nn.Embedding(LONGEST, width)
-        self.blocks = nn.Sequential(*(Block(width, heads) for _ in range(DEPTH)))
+        self.blocks = nn.Sequential(*(Block(width, heads) for _ in range(depth)))
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, VOCABULARY, bias=False)
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
@@ -51,12 +51,13 @@ class GPT(nn.Module):
 @fc.model(
     width=fc.Int(64, 4096, step=64),
     heads=fc.Choice(4, 8, 16),
+    depth=fc.Int(1, 16),
     batch=fc.Int(1, 512),
     seq=fc.Int(128, LONGEST, step=128),
     example=lambda batch, seq: torch.zeros(batch, seq, dtype=torch.long),
 )
-def gpt(width: int, heads: int) -> GPT:
-    return GPT(width, heads)
+def gpt(width: int, heads: int, depth: int) -> GPT:
+    return GPT(width, heads, depth)
 
 
 def main() -> None:

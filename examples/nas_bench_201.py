@@ -1,8 +1,8 @@
 """What do all 15,625 cells of NAS-Bench-201 cost, and which fit a budget?
 
 The benchmark's network (Dong and Yang, ICLR 2020): a stem, three stages of five equal cells with a residual
-block between stages, a classifier. A cell has four nodes and an operation on each of its six edges; each of the
-six is a hyperparameter here, so that the whole benchmark is one closed form.
+block between stages, a classifier. A cell has four nodes and an operation on each of its six edges; each of
+the six is a hyperparameter here, so that the whole benchmark is one closed form.
 
     python examples/nas_bench_201.py
     fxcost cost examples/nas_bench_201.py:network --set batch=256
@@ -104,6 +104,7 @@ def network(
 def main() -> None:
     cost = fc.cost(network)
     print("parameters:", cost.parameters)
+    print("peak memory in bytes:", cost.peak_memory)
     print("the largest cell under 300 MFLOP in one picture's inference:")
     print(fc.maximize(cost.parameters, cost.flops <= "600 MFLOP", batch=2))
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fxcost.space import Bool as Bool
     from fxcost.space import Choice as Choice
     from fxcost.space import Config as Config
+    from fxcost.space import Dynamic as Dynamic
     from fxcost.space import Float as Float
     from fxcost.space import Int as Int
     from fxcost.space import Space as Space
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from fxcost.trace import Training as Training
 
 _HOMES = {
-    "fxcost.space": ("Int", "Float", "Choice", "Bool", "Space", "Config"),
+    "fxcost.space": ("Int", "Float", "Choice", "Bool", "Dynamic", "Space", "Config"),
     "fxcost.factory": ("model",),
     "fxcost.compilation": ("Cost", "cost"),
     "fxcost.solve": (

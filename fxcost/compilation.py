@@ -14,11 +14,12 @@ from fxcost.errors import ConfigError, DeclarationError, UnknownDeviceError
 from fxcost.expr import Domain, conditions
 from fxcost.factory import ModelFactory
 from fxcost.graphs import factory_of
+from fxcost.program import Program
 from fxcost.quantity import Quantity
 from fxcost.solve import Partition, partition
 from fxcost.solve.budget import DEFAULT_SECONDS, Progress
 from fxcost.solve.partition import REGIONS
-from fxcost.space import AnyDomain, Space
+from fxcost.space import AnyDomain, Config, Space
 from fxcost.trace import LossFunction, Subject, Training, generic_hint, trace
 
 ATTEMPTS = 16
@@ -196,10 +197,24 @@ def cost(
         example_names=factory.example_names,
         loss=factory.loss,
         training=training,
+        dynamic=factory.dynamic,
     )
     domain = Domain(factory.space)
-    regions = Regions(factory.space, lambda config, counters: trace(subject, domain, config, counters))
-    if cache:
+    answered: set[str] = set()
+
+    def traced(config: Config, counters: Mapping[str, int], gated: bool) -> Program:
+        program = trace(subject, domain, config, counters, gated=gated)
+        answered.update(program.dynamic)
+        return program
+
+    regions = Regions(factory.space, traced)
+    if cache and not factory.dynamic:  # what no line asks for is found out by tracing
         remember(regions, subject, device)
-    regions.open(generic_hint(factory.space, ATTEMPTS))
+    hints = generic_hint(factory.space, ATTEMPTS)
+    regions.open(hints)
+    for hint in hints:
+        if all(answered.issuperset(declared.names) for declared in factory.dynamic):
+            break
+        regions.at(hint)
+    factory.check_answered(answered)
     return Cost(factory, training, regions)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from fxcost.errors import DeclarationError
-from fxcost.space import AnyDomain, Space
+from fxcost.space import AnyDomain, Dynamic, Space, with_dynamic
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +24,7 @@ class ModelFactory:
         space: The hyperparameters' domains and conditions.
         example: Builds the example batch from hyperparameters, by name.
         loss: From the model's output to a scalar tensor, or None for the sum of the output.
+        dynamic: What data decides; the space has it, the factory never sees it.
         factory_names: The hyperparameters that the factory takes.
         example_names: The hyperparameters that the example takes.
         __wrapped__: The factory itself.
@@ -35,10 +36,12 @@ class ModelFactory:
         space: Space,
         example: Callable[..., Any],
         loss: Callable[[Any], Any] | None = None,
+        dynamic: Sequence[Dynamic] = (),
     ) -> None:
-        self.space = space
+        self.space = _with_dynamic(space, dynamic, factory)
         self.example = example
         self.loss = loss
+        self.dynamic = tuple(dynamic)
         self.factory_names = _names_taken(factory, space, "the factory")
         self.example_names = _names_taken(example, space, "the example")
         unused = set(space.names) - {*self.factory_names, *self.example_names}
@@ -57,6 +60,30 @@ class ModelFactory:
     def __repr__(self) -> str:
         return f"<model factory {self.__name__}: {self.space}>"  # type: ignore[attr-defined]
 
+    def check_answered(self, answered: Collection[str]) -> None:
+        """Refuse a declaration of what data decides that nothing asked for.
+
+        Args:
+            answered: The hyperparameters that were asked for.
+
+        Raises:
+            DeclarationError: One of `dynamic` was not.
+        """
+        for declared in self.dynamic:
+            unused = [name for name in declared.names if name not in answered]
+            if not unused:
+                continue
+            asks = " or ".join(declared.places)
+            if len(unused) < len(declared.names):
+                fewer = len(declared.names) - len(unused)
+                raise DeclarationError(
+                    f"{self.place}: {declared}: {asks} asks for {fewer} of them; write each={fewer}"
+                )
+            raise DeclarationError(
+                f"{self.place}: {declared} answers nothing: {asks} asks for nothing that only data decides; "
+                "name the line that an error names without it, or take it out"
+            )
+
     @property
     def place(self) -> str:
         """The file and line of the factory."""
@@ -68,6 +95,7 @@ def model(
     example: Callable[..., Any],
     loss: Callable[[Any], Any] | None = None,
     space: Space | Mapping[str, AnyDomain] | None = None,
+    dynamic: Sequence[Dynamic] = (),
     **domains: AnyDomain,
 ) -> Callable[[Callable[P, M]], ModelFactory]:
     """Declare a model factory's hyperparameters and its example batch.
@@ -77,6 +105,7 @@ def model(
             positional inputs, or a dict of keyword inputs.
         loss: From the model's output to a scalar tensor; if left out, the sum of the output or its `.logits`.
         space: A `Space`, where hyperparameters have conditions between them; instead of `domains`.
+        dynamic: What data decides: one `Dynamic` for each size, number or branch, with the line that asks.
         domains: One domain per hyperparameter.
 
     Raises:
@@ -102,9 +131,16 @@ def model(
     whole = space if isinstance(space, Space) else Space(**(space or domains))
 
     def bind(factory: Callable[P, M]) -> ModelFactory:
-        return ModelFactory(factory, whole, example, loss)
+        return ModelFactory(factory, whole, example, loss, dynamic)
 
     return bind
+
+
+def _with_dynamic(space: Space, dynamic: Sequence[Dynamic], factory: Callable[..., Any]) -> Space:
+    try:
+        return with_dynamic(space, dynamic)
+    except DeclarationError as error:
+        raise DeclarationError(f"{_place(factory)}: {error}") from None
 
 
 def _names_taken(function: Callable[..., Any], space: Space, who: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import sympy
@@ -135,6 +135,8 @@ class Program:
         events: Allocations and releases of the measured run, in eager order.
         saved: Indices of the storages that autograd keeps for the backward pass.
         questions: What must hold for the sizes to be right.
+        dynamic: The hyperparameters that stand for what data decides here.
+        positions: By file and line of model code that looks at its position in a loop, the largest one.
     """
 
     graph: torch.fx.Graph
@@ -145,6 +147,14 @@ class Program:
     events: tuple[Event, ...]
     saved: tuple[int, ...]
     questions: tuple[Question, ...]
+    dynamic: frozenset[str] = frozenset()
+    positions: Mapping[tuple[str, int], int] = field(default_factory=dict)
+
+    @property
+    def alternatives(self) -> frozenset[str]:
+        """The hyperparameters that choose between alternatives traced together."""
+        gates = {each.gate for each in self.storages} | {each.gate for each in self.weights}
+        return frozenset(symbol.name for gate in gates for symbol in gate.free_symbols)
 
     def operators(self) -> Iterator[torch.fx.Node]:
         """Yield the graph's ATen calls, in order."""

@@ -13,7 +13,7 @@ import pytest
 import z3
 
 import fxcost as fc
-from bench.accuracy import RECIPES, real_flops
+from bench.comparison import RECIPES, real_flops
 from fxcost.expr import Lowering, evaluate
 from tests.oracles.memory import real_parameters, real_peak
 from tests.zoo import ZOO

@@ -32,9 +32,8 @@ def region_record(region: Region, writer: Writer) -> dict[str, Any]:
     Raises:
         UnwritableError: One of its expressions could not be read back as it is.
     """
-    hint = writer.domain.encode(region.hint)
     record: dict[str, Any] = {
-        "hint": {name: number_record(value) for name, value in hint.items()},
+        "hint": _values_record(region.hint, writer.domain),
         "questions": [_question_record(question, writer) for question in region.questions],
         "refusal": region.refusal,
     }
@@ -43,7 +42,7 @@ def region_record(region: Region, writer: Writer) -> dict[str, Any]:
     atoms = AtomWriter(writer)
     known = [each for each in DEFINITIONS if each in region.expressions]
     return record | {
-        "verified": [dict(counts) for counts in region.verified],
+        "verified": [_values_record(values, writer.domain) for values in region.verified],
         "conditions": [writer.tree(condition) for condition in region.form.normaliser.conditions],
         "expressions": {each.name: atoms.rows(region.expressions[each]) for each in known},
         "atoms": atoms.records,
@@ -74,24 +73,25 @@ class Reader:
         form = Stored(Normaliser(self.domain, conditions), lambda: self.trace(hint))
         atoms = AtomReader(form.normaliser, self.trees, record["atoms"])
         expressions = {NAMED[name]: atoms.expression(rows) for name, rows in record["expressions"].items()}
-        verified = tuple(self._counts(counts) for counts in record["verified"])
+        verified = tuple(self._values(values) for values in record["verified"])
         region = Region(hint, questions, None, form, verified, expressions)
         if not is_whole(region):
             raise DamagedError("closed forms are missing")
         return region
 
     def _config(self, numbers: Mapping[str, Any]) -> Config:
-        values = {name: number(record) for name, record in numbers.items()}
-        if values.keys() != self.domain.axes.keys() or None in values.values():
-            raise DamagedError("a setting is of other hyperparameters")
-        config = self.domain.decode({name: value for name, value in values.items() if value is not None})
+        config = Config(self._values(numbers))
         if config not in self.domain.space:
             raise DamagedError("a setting is outside the space")
         return config
 
-    @staticmethod
-    def _counts(counts: Mapping[str, Any]) -> dict[str, int]:
-        return {str(name): integer(count) for name, count in counts.items()}
+    def _values(self, numbers: Mapping[str, Any]) -> dict[str, object]:
+        values = {name: number(record) for name, record in numbers.items()}
+        if None in values.values():
+            raise DamagedError("a value is missing")
+        return {
+            name: self.domain.axes[name].decode(value) for name, value in values.items() if value is not None
+        }
 
     def _condition(self, tree: Any) -> sympy.Basic:
         condition = entry(self.trees, tree)
@@ -101,6 +101,10 @@ class Reader:
 
     def _question(self, tree: Any, kind: Any, source: Any, asked_at: Any) -> Question:
         return Question(self._condition(tree), QuestionKind(kind), _source(source), _source(asked_at))
+
+
+def _values_record(values: Mapping[str, object], domain: Domain) -> dict[str, Any]:
+    return {name: number_record(domain.axes[name].encode(value)) for name, value in values.items()}
 
 
 def _question_record(question: Question, writer: Writer) -> list[Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 import warnings
 import weakref
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,9 @@ from fxcost.cache.records import Reader, is_whole, region_record
 from fxcost.cache.sources import digest_of, digests, model_sources
 from fxcost.cache.trees import UnwritableError, Writer, trees
 from fxcost.costs import DEFINITIONS, Region, Regions
-from fxcost.costs.families import Families, Trace
 from fxcost.errors import FxcostError
 from fxcost.expr import Domain
+from fxcost.program import Program
 from fxcost.trace import Subject
 
 PATIENCE = 20
@@ -38,7 +40,8 @@ def remember(regions: Regions, subject: Subject, device: str) -> None:
     key = None if folder is None else key_of(subject, regions.space, device)
     if folder is None or key is None:
         return
-    store = Store(folder.file(key), subject_name(subject), regions.domain, regions.families, regions.known)
+    store = Store(folder.file(key), subject_name(subject), regions.domain, regions.known)
+    store.least, store.failures = regions.families.least, regions.families.failures
     store.load(regions.trace)
     regions.changed = store.changed
     weakref.finalize(regions, store.flush)
@@ -57,30 +60,31 @@ class Store:
         path: The file.
         name: What the factory is called.
         domain: Its hyperparameters.
-        families: What is known of those that count repeats.
         known: Its regions.
+        least, failures: What is known of those that count repeats.
     """
 
     path: Path
     name: str
     domain: Domain
-    families: Families
     known: list[Region]
+    least: dict[str, int] = field(default_factory=dict)
+    failures: Counter[str] = field(default_factory=Counter)
     _loaded: frozenset[str] = field(default_factory=lambda: frozenset(model_sources()))
     _whole: int = 0
     _pending: bool = False
     _closed: bool = False
     _next: float = 0.0
 
-    def load(self, trace: Trace) -> None:
+    def load(self, trace: Callable[..., Program]) -> None:
         """Read the file; one that is not what we write is warned of and left to be written anew."""
         try:
             content = read(self.path)
             if content is not None and _are_as_they_were(content["sources"]):
                 least, failures = _counts(content["least"]), _counts(content["failures"])
                 self.known.extend(_regions(content, self.domain, trace))
-                self.families.least.update(least)
-                self.families.failures.update(failures)
+                self.least.update(least)
+                self.failures.update(failures)
         except (*MALFORMED, RecursionError) as error:
             self._warn(f"cannot be used: {error}; it will be written anew")
         except OSError as error:
@@ -122,8 +126,8 @@ class Store:
         return {
             "factory": self.name,
             "sources": digests(later),
-            "least": dict(self.families.least),
-            "failures": dict(self.families.failures),
+            "least": dict(self.least),
+            "failures": dict(self.failures),
             "nodes": writer.nodes,
             "regions": records,
         }
@@ -132,8 +136,8 @@ class Store:
         warnings.warn(f"the cache's file {self.path} {problem}", CacheWarning, stacklevel=2)
 
 
-def _regions(content: dict[str, Any], domain: Domain, trace: Trace) -> list[Region]:
-    reader = Reader(domain, trees(content["nodes"], domain), lambda config: trace(config, {}))
+def _regions(content: dict[str, Any], domain: Domain, trace: Callable[..., Program]) -> list[Region]:
+    reader = Reader(domain, trees(content["nodes"], domain), lambda config: trace(config, {}, False))
     return [reader.region(record) for record in content["regions"]]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sympy
@@ -12,8 +12,11 @@ from fxcost.expr import Domain, evaluate
 from fxcost.expr.domain import Axis
 from fxcost.program import Program, Question, QuestionKind
 
-VERIFIED_AHEAD = (3, 1, 2)
+VERIFIED_AHEAD = (3, 2)
 """So many steps above the base, counter by counter, lies a point that verifies."""
+
+NEAR = 4
+"""A last value at most so many steps above the base is that point."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Counter:
         values = range(ordered[0], ordered[-1] + 1, ordered[1] - ordered[0])
         if list(values) != ordered:
             return None
-        return cls(values, values[1] if len(values) > 3 else values[0])
+        return cls(values, values[1])
 
     @property
     def step(self) -> int:
@@ -70,48 +73,72 @@ def counters_of(domain: Domain) -> dict[str, Counter]:
     return {name: counter for name, counter in found.items() if counter is not None}
 
 
-def fixed(program: Program, names: Iterable[str]) -> list[str]:
-    """Return which hyperparameters a program fixes, as `range(depth)` fixes the depth."""
+def fixed(program: Program, counters: Mapping[str, Counter]) -> list[str]:
+    """Return which counters a program fixes at their base, as `range(depth)` fixes the depth."""
     conditions = [q.condition for q in program.questions if q.kind is QuestionKind.SPECIALISATION]
-    alone = {next(iter(c.free_symbols)).name for c in conditions if len(c.free_symbols) == 1}
-    return [name for name in names if name in alone]
+    alone = [(next(iter(c.free_symbols)).name, c) for c in conditions if len(c.free_symbols) == 1]
+    return [
+        name
+        for name, counter in counters.items()
+        if any(
+            about == name and not evaluate(condition, {name: counter.base + counter.step})
+            for about, condition in alone
+        )
+    ]
+
+
+def looked_at(base: Program, longer: Mapping[str, Program]) -> frozenset[str]:
+    """Return the counters of loops in which the model looks at its position, such as `if layer == 7`."""
+    return frozenset(name for name, program in longer.items() if program.positions != base.positions)
 
 
 def verifying(
-    counters: Mapping[str, Counter], least: Mapping[str, int], questions: Iterable[Question]
+    counters: Mapping[str, Counter],
+    least: Mapping[str, int],
+    looked: frozenset[str],
+    allowed: Callable[[Mapping[str, int]], bool],
 ) -> list[dict[str, int]]:
     """Return the counts at which a form is compared with traces: above the base, and the lowest it holds for.
+
+    Above the base is as high as can be where that is near or positions in the loop are looked at: a special
+    layer might come late.
 
     Args:
         counters: The hyperparameters that count repeats.
         least: By counter, the smallest count that the form allows.
-        questions: What must hold for the form; those about counters alone exclude counts.
+        looked: The counters of loops in which positions are looked at.
+        allowed: Whether counts are in the space and none of the form's conditions about counts forbids them.
 
     Example:
-        >>> verifying({"depth": Counter(range(1, 97), 2)}, {"depth": 1}, [])
+        >>> depth = {"depth": Counter(range(1, 97), 2)}
+        >>> verifying(depth, {"depth": 1}, frozenset(), lambda _: True)
         [{'depth': 5}, {'depth': 1}]
+        >>> verifying(depth, {"depth": 1}, frozenset({"depth"}), lambda _: True)
+        [{'depth': 96}, {'depth': 1}]
     """
-    ahead = {
-        name: counter.ahead(steps)
-        for (name, counter), steps in zip(counters.items(), itertools.cycle(VERIFIED_AHEAD), strict=False)
-    }
     base = {name: counter.base for name, counter in counters.items()}
-    about = [q.condition for q in questions if {s.name for s in q.condition.free_symbols} <= base.keys()]
-    lowest = next((point for point in _rising(counters, least) if _holds_at(about, point)), base)
-    return [point for point in (ahead, lowest) if point != base]
+    above, below = {}, {}
+    for (name, counter), steps in zip(counters.items(), itertools.cycle(VERIFIED_AHEAD), strict=False):
+        last = counter.values[-1]
+        top = last if name in looked or counter.ahead(NEAR) == last else counter.ahead(steps)
+        above[name] = [
+            value for value in counter.values if base[name] <= value <= top and allowed(base | {name: value})
+        ]
+        below[name] = [value for value in counter.values if least[name] <= value <= base[name]]
+    ahead = next((point for point in reversed(list(_rising(above))) if allowed(point)), base)
+    lowest = next((point for point in _rising(below) if allowed(point)), base)
+    neighbours = [base | {name: counter.ahead(1)} for name, counter in counters.items()]
+    return [point for point in (ahead, lowest) if point not in (base, *neighbours)]
 
 
-def _rising(counters: Mapping[str, Counter], least: Mapping[str, int]) -> Iterator[dict[str, int]]:
-    """Yield counts from the lowest to the base, all counters together."""
-    below = {
-        name: [value for value in counter.values if least[name] <= value <= counter.base]
-        for name, counter in counters.items()
-    }
-    for step in range(max(map(len, below.values()))):
-        yield {name: values[min(step, len(values) - 1)] for name, values in below.items()}
+def _rising(values: Mapping[str, Sequence[int]]) -> Iterator[dict[str, int]]:
+    """Yield counts from the lowest to the highest, all counters together."""
+    for step in range(max(map(len, values.values()))):
+        yield {name: each[min(step, len(each) - 1)] for name, each in values.items()}
 
 
-def _holds_at(conditions: Iterable[sympy.Basic], point: Mapping[str, int]) -> bool:
+def holds_at(conditions: Iterable[sympy.Basic], point: Mapping[str, int]) -> bool:
+    """Tell whether conditions hold where counters have some values."""
     return all(evaluate(condition, point) for condition in conditions)
 
 
@@ -127,7 +154,7 @@ def common(
     asked = [question for _, program in programs for question in program.questions]
     about = [q for q in asked if q.condition.free_symbols and q.condition.free_symbols <= symbols]
     everywhere = [counts for counts, _ in programs]
-    varying = {q.asked_at for q in about if not all(_holds_at([q.condition], at) for at in everywhere)}
+    varying = {q.asked_at for q in about if not all(holds_at([q.condition], at) for at in everywhere)}
     dropped = {id(q) for q in about if q.asked_at in varying}
     distinct = {q.condition: q for q in asked if id(q) not in dropped}
     return list(distinct.values())

@@ -11,7 +11,15 @@ from typing import TypeAlias
 import sympy
 
 from fxcost.costs.assumptions import Assumptions
-from fxcost.costs.counting import Counter, common, counters_of, fixed, verifying
+from fxcost.costs.counting import (
+    Counter,
+    common,
+    counters_of,
+    fixed,
+    holds_at,
+    looked_at,
+    verifying,
+)
 from fxcost.costs.definitions import DEFINITIONS
 from fxcost.costs.forms import Counted, Traced
 from fxcost.costs.region import Region
@@ -28,6 +36,7 @@ MOST_FAILURES = 2
 """After so many a hyperparameter's values are traced one by one, on every path."""
 
 SUMS = tuple(each.contributions for each in DEFINITIONS if each.contributions is not None)
+"""The quantities that are sums."""
 
 
 @dataclass
@@ -116,26 +125,40 @@ class Families:
             program: What was traced there.
             counters: The hyperparameters.
         """
-        counters = dict(counters)
+        first, counters = counters, dict(counters)
+        known: dict[Config, Program | None] = {base: program}
         while counters:
-            attempt = _Attempt(self, base, program, counters)
+            attempt = _Attempt(self, base, counters, known)
             region = attempt.region()
             if region is not None:
                 return region
-            for name in attempt.uneven:
-                self.failures[name] += 1
-                del counters[name]
+            raised = _raised({name: counters[name] for name in attempt.uneven}, first)
+            above = base.replace(**{name: counter.base for name, counter in raised.items()})
+            if raised and attempt.traced(above) is not None:
+                base, counters = above, counters | raised
+                continue
+            self.failures[attempt.uneven[-1]] += 1
+            del counters[attempt.uneven[-1]]
         return None
+
+
+def _raised(counters: Mapping[str, Counter], first: Mapping[str, Counter]) -> dict[str, Counter]:
+    """Return counters with the next higher base, but those whose base was raised already.
+
+    In the first layers of few, gradients may be released in another order than in those of many.
+    """
+    higher = {name: counter.higher() for name, counter in counters.items() if counter == first[name]}
+    return {name: counter for name, counter in higher.items() if counter is not None}
 
 
 @dataclass
 class _Attempt:
-    """The attempt to find one closed form for all values of some counters."""
+    """The attempt to find one closed form for all values of some counters; `known` are traces made before."""
 
     families: Families
     base: Config
-    program: Program
     counters: Mapping[str, Counter]
+    known: dict[Config, Program | None]
     uneven: list[str] = field(default_factory=list)
 
     def region(self) -> Region | None:
@@ -143,17 +166,21 @@ class _Attempt:
         longer = self._longer()
         if longer is None:
             return None
-        programs = [(self._counts(self.base), self.program), *longer.values()]
+        program = self.known[self.base]
+        if program is None:
+            return None
+        programs = [(self._counts(self.base), program), *longer.values()]
         questions = self._questions(programs)
         normaliser = self.families.assumptions.normaliser(questions)
         base, *others = (Traced(Sizes(program, normaliser)) for _, program in programs)
         form = self._form(base, dict(zip(longer, others, strict=True)))
         if form is None:
             return None
-        points = verifying(self.counters, form.repeats.least, questions)
+        looked = looked_at(program, {name: program for name, (_, program) in longer.items()})
+        points = verifying(self.counters, form.repeats.least, looked, self._allowed(questions))
         for point in points:
             if not self._verified(form, point, programs):
-                self.uneven = [list(self.counters)[-1]]
+                self.uneven = list(self.counters)
                 return None
         self.families.least.update(form.repeats.least)
         restricted = (*self._questions(programs), *self._start(form))
@@ -162,9 +189,13 @@ class _Attempt:
     def _counts(self, config: Config) -> dict[str, int]:
         return {name: int(str(config[name])) for name in self.counters}
 
-    def _traced(self, counts: Mapping[str, int]) -> Program | None:
+    def traced(self, config: Config) -> Program | None:
         """Trace at other counts, None where the space or the factory refuses them."""
-        config = self.base.replace(**counts)
+        if config not in self.known:
+            self.known[config] = self._trace(config)
+        return self.known[config]
+
+    def _trace(self, config: Config) -> Program | None:
         if config not in self.families.assumptions.domain.space:
             return None
         try:
@@ -172,12 +203,22 @@ class _Attempt:
         except FxcostError:
             return None
 
+    def _allowed(self, questions: Iterable[Question]) -> Callable[[Mapping[str, int]], bool]:
+        """Return what tells whether counts are in the space and fulfil the questions about counts alone."""
+        about = [
+            q.condition
+            for q in questions
+            if {symbol.name for symbol in q.condition.free_symbols} <= self.counters.keys()
+        ]
+        space = self.families.assumptions.domain.space
+        return lambda counts: self.base.replace(**counts) in space and holds_at(about, counts)
+
     def _longer(self) -> dict[str, tuple[dict[str, int], Program]] | None:
         """Trace one step further along each counter."""
         found = {}
         for name, counter in self.counters.items():
             counts = self._counts(self.base) | {name: counter.base + counter.step}
-            program = self._traced(counts)
+            program = self.traced(self.base.replace(**counts))
             if program is None:
                 self.uneven = [name]
                 return None
@@ -195,14 +236,14 @@ class _Attempt:
         bad = [name for name, form in alone.items() if form is None]
         form = None if bad else Counted.of(base, counts, steps, longer)
         if form is None:
-            self.uneven = bad or [list(self.counters)[-1]]
+            self.uneven = bad or list(self.counters)
         return form
 
     def _verified(
         self, form: Counted, point: Mapping[str, int], programs: list[tuple[dict[str, int], Program]]
     ) -> bool:
         """Compare a form with a trace that had no part in it."""
-        program = self._traced(point)
+        program = self.traced(self.base.replace(**point))
         if program is None:
             return False
         programs.append((dict(point), program))

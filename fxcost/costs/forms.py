@@ -29,6 +29,10 @@ class Form(Protocol):
     def total(self, contributions: Contributions) -> Polynomial:
         """Return a quantity that is a sum."""
 
+    @property
+    def alternatives(self) -> frozenset[str]:
+        """The hyperparameters that choose between alternatives traced together."""
+
     def rows(self) -> list[Row]:
         """Return the bytes alive at what may be the worst moments; the peak is their Max."""
 
@@ -55,6 +59,11 @@ class Traced:
     def normaliser(self) -> Normaliser:
         """Brings its sizes into normal form."""
         return self.sizes.normaliser
+
+    @property
+    def alternatives(self) -> frozenset[str]:
+        """The hyperparameters that choose between alternatives traced together."""
+        return self.sizes.program.alternatives
 
     def total(self, contributions: Contributions) -> Polynomial:
         """Return a quantity that is a sum."""
@@ -99,6 +108,11 @@ class Counted:
     def normaliser(self) -> Normaliser:
         """Brings the sizes of all its programs into normal form."""
         return self.base.normaliser
+
+    @property
+    def alternatives(self) -> frozenset[str]:
+        """The hyperparameters that choose between alternatives traced together."""
+        return self.base.alternatives
 
     def total(self, contributions: Contributions) -> Polynomial:
         """Return a quantity that is a sum: affine in the counters."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import sympy
-import torch
 
 from fxcost import ops
 from fxcost.costs.contributions import Contribution
 from fxcost.costs.sizes import Sizes
 from fxcost.errors import UnknownOperatorError
 from fxcost.expr import Polynomial
+
+Amount: TypeAlias = "Callable[[ops.Call], ops.Size]"
 
 
 def flops(sizes: Sizes) -> list[Contribution]:
@@ -43,38 +44,29 @@ def traffic(sizes: Sizes) -> list[Contribution]:
     return bytes_read(sizes) + bytes_written(sizes)
 
 
-def _operators(sizes: Sizes, amount: Callable[[ops.Call], ops.Size]) -> list[Contribution]:
+def _operators(sizes: Sizes, amount: Amount) -> list[Contribution]:
     counted = []
     for node in sizes.operators():
-        polynomial = sum((_gated(sizes, node, amount, *part) for part in _parts(sizes, node)), Polynomial())
+        call, gate = sizes.call(node), node.meta["gate"]
+        try:
+            gated = _of_lists(sizes, call, gate, amount) if isinstance(gate, tuple) else None
+            polynomial = sizes.indicator(gate) * amount(call) if gated is None else gated
+        except UnknownOperatorError as error:
+            raise UnknownOperatorError(f"{node.meta['source'] or node.meta['module']}: {error}") from error
         if polynomial.terms:
             place = (node.meta["module"], str(node.target), str(node.meta["phase"]), node.meta["source"])
             counted.append(Contribution(polynomial, *place))
     return counted
 
 
-def _gated(
-    sizes: Sizes,
-    node: torch.fx.Node,
-    amount: Callable[[ops.Call], ops.Size],
-    call: ops.Call,
-    gate: sympy.Basic,
-) -> Polynomial:
-    try:
-        size = amount(call)
-    except UnknownOperatorError as error:
-        raise UnknownOperatorError(f"{node.meta['source'] or node.meta['module']}: {error}") from error
-    return sizes.indicator(gate) * size
-
-
-def _parts(sizes: Sizes, node: torch.fx.Node) -> Iterator[tuple[ops.Call, sympy.Basic]]:
-    """Yield a node's call with when it runs; one on lists, for the entries that exist together."""
-    call, gate = sizes.call(node), node.meta["gate"]
-    if not isinstance(gate, tuple):
-        yield call, gate
-        return
-    for each in dict.fromkeys(gate):
-        yield _entries(call, [index for index, other in enumerate(gate) if other == each], len(gate)), each
+def _of_lists(sizes: Sizes, call: ops.Call, gates: tuple[sympy.Basic, ...], amount: Amount) -> Polynomial:
+    """Return an operator's amount on lists: of the entries that exist together, and of what all share."""
+    shared = Polynomial() + amount(_entries(call, [], len(gates)))
+    total = shared
+    for gate in dict.fromkeys(gates):
+        entries = [index for index, other in enumerate(gates) if other == gate]
+        total = total + sizes.indicator(gate) * (amount(_entries(call, entries, len(gates))) - shared)
+    return total
 
 
 def _entries(call: ops.Call, chosen: list[int], length: int) -> ops.Call:

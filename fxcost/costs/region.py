@@ -27,8 +27,7 @@ class Region:
         questions: What must hold, without what the space implies.
         refusal: The factory's exception and its line, None where it builds the model.
         form: What its quantities are made of, None where the factory refuses.
-        verified: The counts of repeats at which the form was compared with traces that had no part in it;
-            none where the form is that of one program.
+        verified: The counts and alternatives at which the form was compared with traces it is not made of.
         expressions: The closed forms made so far.
     """
 
@@ -36,7 +35,7 @@ class Region:
     questions: tuple[Question, ...]
     refusal: str | None = None
     form: Form | None = None
-    verified: tuple[Mapping[str, int], ...] = ()
+    verified: tuple[Mapping[str, object], ...] = ()
     expressions: dict[Definition, Expression] = field(default_factory=dict)
 
     @cached_property
@@ -65,8 +64,8 @@ class Region:
         """What its numbers rest on.
 
         "exact": the formulas are those of the traced program. "enumerated at ...": so they are, and the trace
-        fixed hyperparameters. "verified at ...": segments are repeated as often as hyperparameters say, which
-        was compared with traces at other counts.
+        fixed hyperparameters. "verified at ...": hyperparameters say how often segments are repeated, or
+        whether they are there, which was compared with traces of their own.
         """
         if self.verified:
             return "verified at " + "; ".join(map(assignments_text, self.verified))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from fxcost.costs.assumptions import Assumptions
-from fxcost.costs.families import Families, Trace
+from fxcost.costs.families import Families
 from fxcost.costs.forms import Traced
 from fxcost.costs.region import Region
 from fxcost.costs.sizes import Sizes
 from fxcost.costs.stored import Stored
+from fxcost.costs.verifying import verified_alternatives
 from fxcost.errors import FactoryError
 from fxcost.expr import Domain
 from fxcost.program import Program
@@ -24,16 +25,18 @@ class Regions:
 
     Attributes:
         space: The hyperparameters.
-        trace: Traces the factory at a configuration.
+        trace: Traces the factory at a configuration; some hyperparameters may be fixed at one value only, and
+            the alternatives of a `Switch` are traced together or not.
         known: The regions traced so far.
         changed: Is told that there is a new region, or a new closed form of one.
     """
 
     space: Space
-    trace: Trace
+    trace: Callable[[Config, Mapping[str, int], bool], Program]
     known: list[Region] = field(default_factory=list)
     changed: Callable[[], None] = lambda: None
     _single: dict[Config, Sizes] = field(default_factory=dict)
+    _gated: bool = True
 
     @cached_property
     def domain(self) -> Domain:
@@ -48,7 +51,7 @@ class Regions:
     @cached_property
     def families(self) -> Families:
         """What is known of the hyperparameters that count repeats."""
-        return Families(self.assumptions, self.trace)
+        return Families(self.assumptions, self._traced)
 
     def at(self, config: Config) -> Region:
         """Return the region of a configuration, traced now if none covers it yet."""
@@ -79,25 +82,29 @@ class Regions:
     def sizes_at(self, config: Config) -> Sizes:
         """Return the program of a configuration in a region that is not refused, place by place.
 
-        Where segments are repeated as often as the configuration says, it is traced there, once.
+        Where its region stands for other programs, too, it is traced alone, once.
         """
         region = self.at(config)
         form = region.form.traced if isinstance(region.form, Stored) and not region.verified else region.form
-        if isinstance(form, Traced):
+        if isinstance(form, Traced) and not form.alternatives:
             return form.sizes
         if config not in self._single:
-            program = self.trace(config, {})
-            self._single[config] = Sizes(program, self.assumptions.normaliser(program.questions))
+            self._single[config] = self._alone(config).sizes
         return self._single[config]
 
     def _explored(self, config: Config) -> Region:
         try:
-            return self._counted(config) or self._alone(config, self.trace(config, {}))
+            region = self._counted(config) or self._region(config, self._traced(config, {}))
+            verified = verified_alternatives(region, self.domain, self._alone)
         except FactoryError as error:
             questions = self.assumptions.restrictive(error.questions)
             if not questions:
                 raise
             return Region(config, questions, refusal=str(error))
+        if verified is not None:
+            return verified
+        self._gated = False
+        return self._explored(config)
 
     def _counted(self, config: Config) -> Region | None:
         """Return the region of a configuration in which hyperparameters count repeats, or its own trace's.
@@ -108,15 +115,24 @@ class Regions:
             near, program, counters = self.families.explore(config, nearby=nearby)
             family = self.families.family(near, program, counters) if counters else None
             if family is None:
-                return self._alone(config, program) if near == config else None
+                return self._region(config, program) if near == config else None
             if family.covers(self.domain.encode(config)):
                 return family
-            self.known.append(family)
+            elsewhere = verified_alternatives(family, self.domain, self._alone)
+            self.known += [elsewhere] if elsewhere is not None else []
             if self.families.starts_above(config, counters):
                 return self._counted(config)
         return None
 
-    def _alone(self, config: Config, program: Program) -> Region:
+    def _traced(self, config: Config, counters: Mapping[str, int]) -> Program:
+        return self.trace(config, counters, self._gated)
+
+    def _alone(self, config: Config) -> Traced:
+        """Return the form of a configuration's own program."""
+        program = self.trace(config, {}, False)
+        return Traced(Sizes(program, self.assumptions.normaliser(program.questions)))
+
+    def _region(self, config: Config, program: Program) -> Region:
         """Return the region of one traced program."""
         questions = self.assumptions.restrictive(program.questions)
         return Region(config, questions, form=Traced(Sizes(program, self.assumptions.normaliser(questions))))

@@ -29,6 +29,11 @@ class Stored:
         """The form of the program."""
         return Traced(Sizes(self.trace(), self.normaliser))
 
+    @property
+    def alternatives(self) -> frozenset[str]:
+        """None: what stands for several programs is stored with all its closed forms."""
+        return frozenset()
+
     def total(self, contributions: Contributions) -> Polynomial:
         """Return a quantity that is a sum."""
         return self.traced.total(contributions)

@@ -10,7 +10,7 @@ from fxcost.costs.sizes import Sizes
 from fxcost.expr import Polynomial, Row
 from fxcost.program import Event, Phase
 
-INDEX = re.compile(r"(?<=\.)\d+(?=[.,]|$)")
+INDEX = re.compile(r"(?<=[. ])\d+(?=[.,]|$)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,8 @@ class Atoms:
             return self._separated(expression, table)
         if len(table.grid.names) != 1:
             return self._stored(expression, table, self._quotient(table))
+        if isinstance(expression, sympy.Piecewise) and (table.low, table.high) == (0, 1):
+            return self._stored(expression, table)
         name = table.grid.names[0]
         floor = floor_of_sum(table.grid.points[name], table.valid)
         return self._in_steps(expression, table) if floor is None else self._floor_of_sum(name, table, *floor)

@@ -85,3 +85,4 @@ def foreach(target: torch._ops.OpOverload) -> FlopsFormula | None:
 
 
 registry.formula(aten.equal)(per_input_element(1))
+registry.formula(aten.allclose)(per_input_element(1))

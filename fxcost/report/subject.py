@@ -68,7 +68,7 @@ class Subject:
         return Group(title, indented(columns(rows, ("", "dim"))))
 
     def formulas(self, names: Sequence[str], most: int | None = None) -> Table:
-        """Return the closed forms of some quantities, and what they hold under.
+        """Return the closed forms of some quantities, what they hold under, and what they rest on.
 
         Args:
             names: The quantities.
@@ -78,6 +78,8 @@ class Subject:
         for index, (condition, kind, line) in enumerate(self._conditions()):
             why = ", ".join(filter(None, (kind, line)))
             rows.append(("" if index else "where", "", remarked(condition, why)))
+        if self.region.basis != "exact":
+            rows.append(("basis", "", Text(self.region.basis)))
         if self.config is None:
             return columns([(name, formula) for name, _, formula in rows], ("bold", ""))
         return columns(rows, ("bold", "green", ""), right=(1,))
@@ -110,6 +112,7 @@ class Subject:
         return {
             "quantities": quantities,
             "conditions": [dict(zip(keys, row, strict=True)) for row in self._conditions()],
+            "basis": self.region.basis,
         }
 
     def _formula(self, quantity: Quantity, most: int | None) -> list[tuple[str, str, Text]]:

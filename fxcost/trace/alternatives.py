@@ -16,10 +16,9 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
 
-from fxcost.errors import FactoryError
 from fxcost.trace.gates import Gates
 from fxcost.trace.recorder import Like, Recorder, size_of
-from fxcost.trace.symbols import HyperparameterEnv
+from fxcost.trace.symbols import SYMBOLIC, HyperparameterEnv
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,8 @@ class Alternatives:
                 with self.gates.inside(condition):
                     found[key] = (condition, build[key]())
             except Exception:
-                if self.decided(condition):
+                if not self._left_out(condition):
                     raise
-                self._leave_out(condition)
         return found
 
     def run(
@@ -60,7 +58,10 @@ class Alternatives:
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> Any:
-        """Return the joined result of calling each alternative with the same arguments."""
+        """Return the joined result of calling each alternative with the same arguments.
+
+        Where results cannot be joined, the choice is fixed and the chosen one's is returned.
+        """
         leaves, structure = tree_flatten((args, dict(kwargs)))
         conditions = [condition for condition, _ in alternatives]
         forks = [
@@ -76,25 +77,23 @@ class Alternatives:
                 with self.gates.inside(condition):
                     result = module(*own_args, **own_kwargs)
             except Exception:
-                if self.decided(condition):
+                if not self._left_out(condition):
                     raise
-                self._leave_out(condition)
                 continue
             results.append(tree_map_only(torch.Tensor, _unchanged(inputs, leaves), result))
             kept.append(condition)
-        return self._joined(kept, results)
+        if _joinable(results):
+            return self._joined(kept, results)
+        return next(result for condition, result in zip(kept, results, strict=True) if self.fixed(condition))
 
-    def _leave_out(self, condition: sympy.Basic) -> None:
-        """Keep that a failed alternative is not the chosen one."""
-        self.env.keep(self.gates.opposite(condition))
+    def _left_out(self, condition: sympy.Basic) -> bool:
+        """Keep whether a failed alternative is the chosen one; if so, the failure is the model's."""
+        chosen = self.decided(condition)
+        self.env.keep(condition if chosen else self.gates.opposite(condition))
+        return not chosen
 
     def _joined(self, conditions: Sequence[sympy.Basic], results: Sequence[Any]) -> Any:
         flat = [tree_flatten(result) for result in results]
-        structures = {repr(structure) for _, structure in flat}
-        if len(structures) != 1:
-            raise FactoryError(
-                f"the alternatives return different structures: {', '.join(sorted(structures))}"
-            )
         leaves = [
             _Join.apply(self, conditions, *parts) if isinstance(parts[0], torch.Tensor) else parts[0]
             for parts in zip(*(leaves for leaves, _ in flat), strict=True)
@@ -133,15 +132,30 @@ class Alternatives:
 
     def merged(self, conditions: Sequence[sympy.Basic], tensors: Sequence[torch.Tensor]) -> Like:
         """Return the shape that alternatives' results have together: each size where its condition holds."""
-        first = tensors[0]
-        if len({(tensor.dtype, tensor.ndim) for tensor in tensors}) != 1:
-            kinds = ", ".join(f"{tensor.dtype} with {tensor.ndim} dimensions" for tensor in tensors)
-            raise FactoryError(f"the alternatives return different kinds of tensors: {kinds}")
         shape = [self.chosen(conditions, sizes) for sizes in zip(*(t.shape for t in tensors), strict=True)]
         strides = [
             self.chosen(conditions, sizes) for sizes in zip(*(t.stride() for t in tensors), strict=True)
         ]
-        return Like(tuple(shape), tuple(strides), first.dtype)
+        return Like(tuple(shape), tuple(strides), tensors[0].dtype)
+
+
+def _joinable(results: Sequence[Any]) -> bool:
+    """Tell whether results differ in sizes at most: other tensors would be used in another way."""
+    flat = [tree_flatten(result) for result in results]
+    if len({repr(structure) for _, structure in flat}) != 1:
+        return False
+    return all(
+        len({_kind(leaf) for leaf in together}) == 1
+        for together in zip(*(leaves for leaves, _ in flat), strict=True)
+    )
+
+
+def _kind(leaf: Any) -> tuple[Any, ...]:
+    if isinstance(leaf, torch.Tensor):
+        return torch.Tensor, leaf.dtype, leaf.ndim, leaf.requires_grad
+    if isinstance(leaf, SYMBOLIC):
+        return type(leaf), leaf.node._expr
+    return type(leaf), repr(leaf)
 
 
 def _unchanged(inputs: Sequence[Any], originals: Sequence[Any]) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -11,7 +11,7 @@ import importlib
 import math
 import numbers
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any, cast
@@ -22,6 +22,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor
 
 from fxcost.trace import composites, divisible, lazy, recurrent, spelling, switch, twins
+from fxcost.trace.positions import Positions
 
 Replacement = Callable[[Any], Any]
 
@@ -235,8 +236,9 @@ def model_modules() -> list[ModuleType]:
 
 
 @contextlib.contextmanager
-def symbolic_construction() -> Iterator[None]:
+def symbolic_construction(positions: Positions) -> Iterator[None]:
     """Patch what breaks on symbolic hyperparameters, and undo it at the end, however that comes."""
+    builtin_twins = twins.BUILTIN_TWINS | positions.twins()
     importlib.import_module("torch.nn.modules.rnn")
     with contextlib.ExitStack() as stack:
         stack.enter_context(torch.compiler.set_stance("force_eager"))  # what is compiled is seen through
@@ -250,7 +252,7 @@ def symbolic_construction() -> Iterator[None]:
         for name in INITIALISERS:
             stack.enter_context(patch.object(nn.init, name, keep))
         for module in (*model_modules(), *_torch_nn_modules()):
-            stack.enter_context(patch.dict(module.__dict__, _replacements(module)))
+            stack.enter_context(patch.dict(module.__dict__, _replacements(module, builtin_twins)))
         yield
 
 
@@ -260,10 +262,10 @@ def _torch_nn_modules() -> list[ModuleType]:
     return [module for name, module in list(sys.modules.items()) if name.startswith(places)]
 
 
-def _replacements(module: ModuleType) -> dict[str, Any]:
+def _replacements(module: ModuleType, builtin_twins: Mapping[str, Any]) -> dict[str, Any]:
     """Return the globals of a model module that change: twins, and initialisers imported by name."""
     globals_ = vars(module)
-    builtins = {name: twin for name, twin in twins.BUILTIN_TWINS.items() if name not in globals_}
+    builtins = {name: twin for name, twin in builtin_twins.items() if name not in globals_}
     initialisers = {name: keep for name in INITIALISERS & globals_.keys() if callable(globals_[name])}
     twins_by_value = {name: TWIN_OF[id(value)] for name, value in globals_.items() if id(value) in TWIN_OF}
     roundings = {

@@ -68,6 +68,8 @@ def finished(
         events=tuple(split.events),
         saved=tuple(sorted(saved)),
         questions=tuple(recorder.env.questions.values()),
+        dynamic=frozenset(recorder.data.used),
+        positions=recorder.env.positions.furthest,
     )
 
 

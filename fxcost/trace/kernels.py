@@ -12,6 +12,7 @@ from typing import Any, cast
 import torch
 from torch import _meta_registrations
 
+from fxcost.trace import quick
 from fxcost.trace.recurrent import lstm_workspace
 
 Kernel = Callable[..., Any]
@@ -107,6 +108,31 @@ def _longer_storage(like: torch.Tensor, length: int, spare: int) -> torch.Tensor
     return like.new_empty((length + spare,)).narrow(0, 0, length)
 
 
+def unique_dim(tensor: torch.Tensor, dim: int, *args: Any, **kwargs: Any) -> Any:
+    """Return the unique slices: the kernel's counts keep the storage for as many as there are slices."""
+    unique, inverse, counts = aten.unique_dim.default(tensor, dim, *args, **kwargs)
+    return unique, inverse, _in_storage_for(counts, tensor.shape[dim])
+
+
+def unique_consecutive(
+    tensor: torch.Tensor,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Any:
+    """Return what is unlike its predecessor: the kernel's results keep the storage for every element."""
+    unique, inverse, counts = aten.unique_consecutive.default(tensor, return_inverse, return_counts, dim)
+    room = tensor.numel() if dim is None else tensor.shape[dim]
+    if dim is None:
+        unique = _in_storage_for(unique, room)
+    return unique, inverse, _in_storage_for(counts, room) if return_counts or dim is not None else counts
+
+
+def _in_storage_for(vector: torch.Tensor, room: Any) -> torch.Tensor:
+    """Return a vector in a storage that has room for more elements."""
+    return vector.new_empty((room,)).as_strided(vector.shape, (1,))
+
+
 def _reduced_loss(reduction_position: int, loss: torch._ops.OpOverload) -> Kernel:
     """Return the rule of a loss whose scalar keeps the storage of all the losses it averages."""
 
@@ -133,11 +159,6 @@ def col2im(
     folded = columns.new_empty((*batch, rows // (kernel_size[0] * kernel_size[1]), *output_size))
     room = columns.new_empty((torch.sym_max(columns.numel(), folded.numel()),))
     return room.as_strided(folded.shape, folded.stride())
-
-
-def native_layer_norm_backward(grad_out: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-    """Differentiate layer_norm: the CPU's gradients are contiguous, whatever the incoming one is."""
-    return aten.native_layer_norm_backward.default(grad_out.contiguous(), *args, **kwargs)
 
 
 def each_alike(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -251,6 +272,7 @@ INTERPOLATIONS = (
     "_upsample_bicubic2d_aa",
 )
 RULES: dict[torch._ops.OpOverload, Kernel] = {
+    **quick.RULES,
     aten.addcmul.default: addcmul,
     aten.baddbmm.default: baddbmm,
     aten._grouped_mm.default: grouped_mm,
@@ -263,12 +285,13 @@ RULES: dict[torch._ops.OpOverload, Kernel] = {
     aten.soft_margin_loss.default: _reduced_loss(2, aten.soft_margin_loss.default),
     aten.binary_cross_entropy.default: _reduced_loss(3, aten.binary_cross_entropy.default),
     aten.col2im.default: col2im,
-    aten.native_layer_norm_backward.default: native_layer_norm_backward,
     aten.native_group_norm.default: native_group_norm,
     aten.native_group_norm_backward.default: native_group_norm_backward,
     aten.im2col.default: im2col,
     aten._trilinear.default: trilinear,
     aten.geqrf.default: geqrf,
+    aten.unique_dim.default: unique_dim,
+    aten.unique_consecutive.default: unique_consecutive,
     aten._foreach_sqrt.default: each_alike,
     **{getattr(aten, name).default: upsample for name in INTERPOLATIONS},
     **{getattr(aten, f"{name}_backward").default: upsample_backward for name in INTERPOLATIONS},

@@ -20,6 +20,8 @@ ATTRIBUTE = "_fxcost_known"
 BY_VALUE = "_fxcost_by_value"
 UNDECIDED = object()
 WITHOUT_VALUES = ("empty", "new_empty", "resize")
+EXAMPLE = sympy.Symbol("data of the example")
+"""Stands among the hyperparameters that a value depends on for what the example batch happens to hold."""
 
 
 class KnownValues:
@@ -60,6 +62,12 @@ class KnownValues:
         known = self.of(tensor) if isinstance(tensor, FakeTensor) else None
         if known is not None:
             stand_in.__dict__[ATTRIBUTE] = known
+
+    def typical(self, tensor: torch.Tensor) -> None:
+        """Note that a tensor's value is only what the example batch happens to hold."""
+        known = self.of(tensor)
+        if known is not None:
+            tensor.__dict__[ATTRIBUTE] = (known[0], known[1] | {EXAMPLE})
 
     def forget(self, tensor: torch.Tensor) -> None:
         """Take the value of a tensor, and of all that share its storage, as undecided from now on."""

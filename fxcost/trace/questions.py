@@ -57,12 +57,16 @@ def source_of(frame: FrameType) -> Source:
 
 def user_source() -> Source | None:
     """Return the innermost line of the running stack that is the user's, or None where none led here."""
+    frame = user_frame()
+    return None if frame is None else captured_source(frame, TORCH_FOLDER) or source_of(frame)
+
+
+def user_frame() -> FrameType | None:
+    """Return the innermost frame of the running stack that runs the user's code, or None."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and _inside(frame, (TORCH_FOLDER, *PLUMBING)):
         frame = frame.f_back
-    if frame is None or _inside(frame, (PACKAGE_FOLDER,)):
-        return None
-    return captured_source(frame, TORCH_FOLDER) or source_of(frame)
+    return None if frame is None or _inside(frame, (PACKAGE_FOLDER,)) else frame
 
 
 def asked(condition: sympy.Basic, *, pinned: bool = False) -> Question:

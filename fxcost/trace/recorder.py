@@ -23,11 +23,13 @@ from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 
 from fxcost.errors import DataDependentError, UnknownOperatorError
 from fxcost.program import Event, Phase, Question, QuestionKind, Size, Source, TensorMeta
+from fxcost.trace.asking import Asked
 from fxcost.trace.captured import captured_module
+from fxcost.trace.dynamic import DataAnswers
 from fxcost.trace.gates import Gates
 from fxcost.trace.gating import EVERYWHERE, Gated, Gating
 from fxcost.trace.kernels import kernel_of
-from fxcost.trace.known import KnownValues
+from fxcost.trace.known import EXAMPLE, KnownValues
 from fxcost.trace.lifetimes import Existence, Link
 from fxcost.trace.questions import user_source
 from fxcost.trace.symbols import SYMBOLIC, HyperparameterEnv
@@ -84,11 +86,17 @@ class Birth:
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Watches the operators of one trace. `phase` is set by whoever drives the run."""
+    """Watches the operators of one trace.
 
-    def __init__(self, env: HyperparameterEnv, fake_mode: FakeTensorMode, gates: Gates) -> None:
+    Whoever drives the run sets `phase` and, for the optimizer's step, `stepped`: when a parameter takes part.
+    """
+
+    def __init__(
+        self, env: HyperparameterEnv, fake_mode: FakeTensorMode, gates: Gates, data: DataAnswers
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.env = env
+        self.data = data
         self.gating = Gating(gates)
         self.fake_mode = fake_mode
         self.graph = torch.fx.Graph()
@@ -97,6 +105,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.births: list[Birth] = []
         self.events: list[Event] = []
         self.alive: dict[int, int] = {}
+        self.stepped: dict[int, sympy.Basic] = {}
         self._watches: dict[int, weakref.ref[Any]] = {}
         self._module_stack: list[Any] = []
         self._names: dict[int, str] = {}
@@ -115,19 +124,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
     def _run(self, func: Any, args: Any, kwargs: Any) -> Any:
-        rule = kernel_of(func)
         try:
-            if rule is None:
-                return func(*args, **kwargs)
-            with self.fake_mode:
-                return rule(*args, **kwargs)
-        except (DataDependentOutputException, DynamicOutputShapeException, DataDependentError) as error:
+            return self._fake(func, args, kwargs)
+        except (DataDependentOutputException, DynamicOutputShapeException, DataDependentError):
             known = self.known.result(func, args, kwargs)
-            if known is None:
-                raise DataDependentError(
-                    f"{user_source()}: the size of {func}'s result depends on the tensor's data; "
-                    "rewrite it with a shape that sizes decide"
-                ) from error
+            if known is None or EXAMPLE in known[1]:
+                return self.data.result(func, args, lambda: self._fake(func, args, kwargs))
             values, symbols = known
             self._pin(symbols)
             return tree_map_only(torch.Tensor, self._static_fake, values)
@@ -139,14 +141,18 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 "give it one with torch.library.register_fake"
             ) from error
 
+    def _fake(self, func: Any, args: Any, kwargs: Any) -> Any:
+        rule = kernel_of(func)
+        if rule is None:
+            return func(*args, **kwargs)
+        with self.fake_mode:
+            return rule(*args, **kwargs)
+
     def _element(self, tensor: torch.Tensor) -> Any:
-        """Answer `.item()` where constants and shapes decide it."""
+        """Answer `.item()`: constants and shapes decide it, or what is declared of data."""
         known = self.known.element(tensor)
-        if known is None:
-            raise DataDependentError(
-                f"{user_source()}: this line asks for a tensor's value, which depends on weights or inputs; "
-                "decide from shapes or hyperparameters, or take the branch out of the model"
-            )
+        if known is None or (EXAMPLE in known[1] and self.data.declares(Asked.of(tensor))):
+            return self.data.element(tensor)
         value, symbols = known
         if symbols and isinstance(value, bool) and not self.known.by_value(tensor):
             question = Question(sympy.true, QuestionKind.DATA, user_source())
@@ -157,7 +163,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _pin(self, symbols: frozenset[sympy.Symbol]) -> None:
         """Keep that hyperparameters have their hints' values: a known value that depends on them was used."""
-        for symbol in sorted(symbols, key=str):
+        for symbol in sorted(symbols - {EXAMPLE}, key=str):
             self.env.assume(sympy.Eq(symbol, self.env.hints[symbol], evaluate=False))
 
     def _static_fake(self, value: torch.Tensor) -> torch.Tensor:
@@ -289,7 +295,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _presence(self, tensor: torch.Tensor) -> sympy.Basic:
         index = self.alive.get(tensor.untyped_storage()._cdata)
-        return sympy.true if index is None else self.births[index].presence
+        if index is None:
+            return sympy.true
+        presence = self.births[index].presence
+        if self.phase is Phase.STEP and index in self.stepped:
+            return self.gating.gates.both(presence, self.stepped[index])
+        return presence
 
     def _place(self) -> Place:
         """Return the module path and the user's line of the running operator, and when it runs.

@@ -1,6 +1,6 @@
 """Symbolic numbers as text and as keys of dicts and sets: both need the value, which becomes a question.
 
-Text that only torch, a log or the message of an error gets decides no size, and asks nothing.
+Text that only torch, a log or the message of an error or assertion gets decides no size, and asks nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ LOGGING = (
     "exception",
     "critical",
     "log",
+    "_assert",
 )
 ENDS_OF_A_BLOCK = ("JUMP", "RETURN", "YIELD", "FOR_ITER", "SEND", "RERAISE")
 
@@ -77,7 +78,7 @@ def _stays_inside(frame: FrameType) -> bool:
 
 
 def _says(frame: FrameType) -> bool:
-    """Tell whether a running function goes straight on to raise an error, or is writing to a log."""
+    """Tell whether a running function goes straight on to raise an error, is logging or asserting."""
     logged = False
     for instruction in dis.get_instructions(frame.f_code):
         name = instruction.opname

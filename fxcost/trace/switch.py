@@ -57,7 +57,7 @@ class Switch(nn.Module):
             if chosen not in builders:
                 known = ", ".join(map(repr, builders))
                 raise DeclarationError(f"Switch({chosen!r}, ...): no alternative for it; there are {known}")
-            self.add_module(str(chosen), builders[chosen]())
+            self._add(chosen, builders[chosen]())
             return
         self._hold(env, env.alternatives.built(conditions, builders))
 
@@ -72,8 +72,16 @@ class Switch(nn.Module):
 
     def _hold(self, env: HyperparameterEnv, modules: Mapping[Any, tuple[sympy.Basic, nn.Module]]) -> None:
         for key, (_, module) in modules.items():
-            self.add_module(str(key), module)
+            self._add(key, module)
         self._traced = env.alternatives, tuple(condition for condition, _ in modules.values())
+
+    def _add(self, key: Any, module: nn.Module) -> None:
+        """Hold a module by its key, which may be the name of a method, such as "half"."""
+        if not isinstance(module, nn.Module):
+            raise DeclarationError(
+                f"Switch(...): the alternative {key!r} builds {type(module).__name__}, not a torch.nn.Module"
+            )
+        self._modules[str(key) if str(key) not in self._modules else repr(key)] = module
 
     @property
     def gated(self) -> list[tuple[sympy.Basic, nn.Module]]:

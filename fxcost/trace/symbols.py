@@ -36,6 +36,7 @@ from fxcost.trace.arithmetic import (
     RELATIONS,
     decided_by_sign,
 )
+from fxcost.trace.positions import Positions
 from fxcost.trace.questions import asked, negation, user_source
 
 Number = int | float | bool
@@ -205,6 +206,7 @@ class HyperparameterEnv(ShapeEnv):
         self.hints: dict[sympy.Symbol, Number] = {}
         self.questions: dict[sympy.Basic, Question] = {}
         self.alternatives: Any = None
+        self.positions = Positions()
         self.memo: dict[tuple[object, ...], SizeNode] = {}
         self.nodes: dict[tuple[object, ...], SizeNode] = {}
 
@@ -334,9 +336,12 @@ class HyperparameterEnv(ShapeEnv):
         self.questions[condition] = asked(condition, pinned=pinned)
 
     def _check_counter(self, condition: sympy.Basic) -> None:
-        for symbol in condition.free_symbols if len(condition.free_symbols) == 1 else ():
-            if self.counters.get(symbol.name, self.hints[symbol]) != self.hints[symbol]:
-                raise PinnedError(symbol.name)
+        if len(condition.free_symbols) != 1:
+            return
+        (symbol,) = condition.free_symbols
+        value = self.counters.get(symbol.name, self.hints[symbol])
+        if value != self.hints[symbol] and condition.xreplace({symbol: sympy.Integer(value)}) == sympy.false:
+            raise PinnedError(symbol.name)
 
     def assume(self, condition: sympy.Basic) -> None:
         """Keep a condition that a rule of the tracer, not a question, rests on."""

@@ -20,9 +20,10 @@ from torch.utils._pytree import tree_leaves
 from fxcost.errors import FactoryError, FxcostError
 from fxcost.expr.domain import Domain
 from fxcost.program import Phase, Program, Source
-from fxcost.space import Config
+from fxcost.space import Config, Dynamic
 from fxcost.trace.alternatives import Alternatives
 from fxcost.trace.construction import model_modules, symbolic_construction
+from fxcost.trace.dynamic import AnsweringEnv, DataAnswers
 from fxcost.trace.finishing import Measured, finished
 from fxcost.trace.gates import Gates
 from fxcost.trace.lazy import initialise
@@ -31,7 +32,6 @@ from fxcost.trace.questions import OWN_FOLDER, TORCH_FOLDER
 from fxcost.trace.recipe import LossFunction, Training, sum_of_output
 from fxcost.trace.recorder import Recorder
 from fxcost.trace.switch import reached
-from fxcost.trace.symbols import HyperparameterEnv
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Subject:
             a dict of keyword inputs.
         loss: From the model's output to a scalar; None is the sum of the output.
         training: The recipe, or None for one inference under `no_grad`.
+        dynamic: What data decides, as declared.
     """
 
     factory: Callable[..., nn.Module]
@@ -52,6 +53,7 @@ class Subject:
     example_names: tuple[str, ...]
     loss: LossFunction | None = None
     training: Training | None = None
+    dynamic: tuple[Dynamic, ...] = ()
 
 
 def trace(
@@ -96,13 +98,15 @@ class _Run:
         self.subject = subject
         self.domain = domain
         self.hint = hint
-        self.env = HyperparameterEnv(counters)
+        self.env = AnsweringEnv(counters)
         self.fake_mode = FakeTensorMode(shape_env=self.env, allow_non_fake_inputs=True)
         self.fake_mode.cache_enabled = False
         self.gates = Gates(domain, enabled=gated)
-        self.recorder = Recorder(self.env, self.fake_mode, self.gates)
+        data = DataAnswers(self.env, domain, hint, subject.dynamic)
+        self.recorder = Recorder(self.env, self.fake_mode, self.gates, data)
         self.env.alternatives = Alternatives(self.env, self.gates, self.recorder)
-        self.values = {name: self._value(name) for name in hint}
+        taken = {*subject.factory_names, *subject.example_names}
+        self.values = {name: self._value(name) for name in hint if name in taken}
 
     def _value(self, name: str) -> Any:
         """Return what the factory gets for a hyperparameter: a symbolic number, or the option itself."""
@@ -139,7 +143,7 @@ class _Run:
                 return call(module, *args, **kwargs)
 
         with (
-            symbolic_construction(),
+            symbolic_construction(self.env.positions),
             patch.object(nn.Module, "__call__", watched_call),
             self.fake_mode,
             self.recorder,
@@ -175,6 +179,7 @@ class _Run:
             recorder.see(buffer, "buffer", "", None)
         for tensor in _tensors(batch):
             recorder.see(tensor, "batch", "", None)
+            recorder.known.typical(tensor)
             if tensor.is_floating_point() or tensor.is_complex():
                 recorder.known.forget(tensor)  # tokens and masks are typical, floats are not
         return model, batch
@@ -239,6 +244,7 @@ class _Run:
         for parameter in model.parameters():
             if parameter.grad is not None:
                 presence = self.recorder.presence(parameter.grad)
+                self.recorder.stepped[self.recorder.storage_of(parameter)] = presence
                 for tensor in _tensors(optimizer.state.get(parameter, {})):
                     self.recorder.restrict(tensor, presence)
         return {id(parameter) for parameter in model.parameters() if parameter.grad is None}

@@ -105,7 +105,10 @@ def real_batch(factory, config):
 
 
 def call_by_name(function, config):
-    return function(**{name: config[name] for name in inspect.signature(function).parameters})
+    parameters = inspect.signature(function).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return function(**config)
+    return function(**{parameter.name: config[parameter.name] for parameter in parameters})
 
 
 def called(model, batch):

@@ -36,6 +36,7 @@ def subject_of(factory, training=None):
         factory.example_names,
         factory.loss,
         training,
+        factory.dynamic,
     )
 
 

@@ -215,6 +215,21 @@ def test_what_is_only_logged_asks_nothing(capsys):
     assert not [q for q in program.questions if q.kind is QuestionKind.SPECIALISATION]
 
 
+class Asserting(nn.Linear):
+    def forward(self, states):
+        torch._assert(states.dim() == 2, f"rows of numbers, not {states.shape}")
+        torch._assert(states.shape[1] == self.in_features, f"Expected {self.in_features}")
+        return super().forward(states)
+
+
+def test_the_message_of_an_assertion_asks_nothing():
+    factory = fc.model(width=fc.Int(8, 64), batch=fc.Int(2, 15), example=vectors)(
+        lambda width: Asserting(width, 3)
+    )
+    program = traced(factory, width=24, batch=5)
+    assert not [q for q in program.questions if q.kind is QuestionKind.SPECIALISATION]
+
+
 def test_the_same_factory_is_one_region_where_it_does_not_refuse():
     factory = fc.model(width=fc.Int(8, 64), rank=fc.Int(1, 8), batch=fc.Int(2, 15), example=vectors)(refusing)
     program = traced(factory, width=32, rank=4, batch=5)
