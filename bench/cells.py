@@ -106,6 +106,7 @@ def figures(count: int, seed: int, path: Path | None) -> dict[str, Any]:
     start = perf_counter()
     cost = compiled()
     seconds = perf_counter() - start
+    progress(f"  compiled in {seconds:.0f} s")
     equal = [all(row.equal for row in rows) for rows in peaks(count, seed)]
     return {
         **table_figures(cost, table_path(path)),

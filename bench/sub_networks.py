@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 
 import fxcost as fc
-from bench.comparison import RECIPES, Row, Subject, told
+from bench.comparison import RECIPES, Row, Subject, progress, told
 from examples.once_for_all import network
 
 SMALL = {"batch": (2, 3), "resolution": (96, 112)}
@@ -41,7 +41,9 @@ def figures(count: int, seed: int) -> dict[str, Any]:
     start = perf_counter()
     inference = Subject(compiled(), "inference")
     seconds = perf_counter() - start
+    progress(f"  compiled in {seconds:.0f} s")
     training = Subject(compiled("sgd"), "sgd")
+    progress(f"  a training step in {perf_counter() - start - seconds:.0f} s")
     equal = [all(row.equal for row in rows) for rows in settings(inference, training, count, seed)]
     return {
         "once_for_all_equal": sum(equal),

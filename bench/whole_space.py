@@ -21,7 +21,7 @@ import click
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import accuracy, branching, cells, deep_gpt, deep_resnet, sub_networks
-from bench.comparison import progress
+from bench.comparison import RECIPES, progress
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Amounts:
 
     Attributes:
         zoo: Settings of each factory of the zoo, under each recipe.
+        recipes: Of the zoo.
         depths: Depths of the GPT that were never traced.
         resnets: Settings of torchvision's ResNet.
         cells: Cells of NAS-Bench-201.
@@ -40,6 +41,7 @@ class Amounts:
     """
 
     zoo: int
+    recipes: tuple[str, ...]
     depths: int
     resnets: int
     cells: int
@@ -55,7 +57,7 @@ PARTS: dict[str, Callable[[Amounts], dict[str, Any]]] = {
     "resnet": lambda amounts: deep_resnet.figures(amounts.resnets, amounts.seed),
     "cells": lambda amounts: cells.figures(amounts.cells, amounts.seed, amounts.table),
     "sub-networks": lambda amounts: sub_networks.figures(amounts.sub_networks, amounts.seed),
-    "zoo": lambda amounts: accuracy.figures(amounts.zoo, amounts.seed),
+    "zoo": lambda amounts: accuracy.figures(amounts.zoo, amounts.seed, amounts.recipes),
 }
 
 
@@ -63,6 +65,15 @@ PARTS: dict[str, Callable[[Amounts], dict[str, Any]]] = {
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option("--only", type=click.Choice(list(PARTS)), multiple=True, help="A part; again for another.")
 @click.option("--zoo", default=5, show_default=True, help="Settings of each factory of the zoo.")
+@click.option(
+    "--recipe",
+    "recipes",
+    type=click.Choice(list(RECIPES)),
+    default=("inference", "adamw"),
+    show_default=True,
+    multiple=True,
+    help="A recipe of the zoo; again for another.",
+)
 @click.option("--depths", default=10, show_default=True, help="Unseen depths of the GPT.")
 @click.option("--resnets", default=30, show_default=True, help="Settings of ResNet.")
 @click.option("--cells", default=50, show_default=True, help="Cells of NAS-Bench-201.")

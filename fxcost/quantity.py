@@ -133,6 +133,14 @@ class Quantity:
         _, values = self._located(config)
         return largest(self._contributions(config), values, count)
 
+    def basis(self, **config: Any) -> str:
+        """Return what the value at a configuration rests on.
+
+        "exact", "verified at ..." or "enumerated at ...": see `Region.basis`.
+        """
+        region, _ = self._located(config)
+        return region.basis
+
     def binding(self, **config: Any) -> str:
         """Return which row of a maximum is the largest at a configuration; for the peak, a program point."""
         region, values = self._located(config)

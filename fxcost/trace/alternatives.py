@@ -70,7 +70,7 @@ class Alternatives:
             else [leaf] * len(conditions)
             for leaf in leaves
         ]
-        results, kept = [], []
+        results, natures, kept = [], [], []
         for (condition, module), *inputs in zip(alternatives, *forks, strict=True):
             own_args, own_kwargs = tree_unflatten(inputs, structure)
             try:
@@ -80,9 +80,10 @@ class Alternatives:
                 if not self._left_out(condition):
                     raise
                 continue
+            natures.append(_nature(result, inputs))
             results.append(tree_map_only(torch.Tensor, _unchanged(inputs, leaves), result))
             kept.append(condition)
-        if _joinable(results):
+        if len(set(natures)) == 1:
             return self._joined(kept, results)
         return next(result for condition, result in zip(kept, results, strict=True) if self.fixed(condition))
 
@@ -139,23 +140,39 @@ class Alternatives:
         return Like(tuple(shape), tuple(strides), tensors[0].dtype)
 
 
-def _joinable(results: Sequence[Any]) -> bool:
-    """Tell whether results differ in sizes at most: other tensors would be used in another way."""
-    flat = [tree_flatten(result) for result in results]
-    if len({repr(structure) for _, structure in flat}) != 1:
-        return False
-    return all(
-        len({_kind(leaf) for leaf in together}) == 1
-        for together in zip(*(leaves for leaves, _ in flat), strict=True)
-    )
+def _nature(result: Any, inputs: Sequence[Any]) -> tuple[Any, ...]:
+    """Return what alternatives' results must have in common to be joined: all but sizes and strides.
+
+    That an output has a gradient, and for which of the inputs, decides what is kept for the backward pass.
+    """
+    leaves, structure = tree_flatten(result)
+    forks = {
+        each.grad_fn: place
+        for place, each in enumerate(inputs)
+        if isinstance(each, torch.Tensor) and each.grad_fn is not None
+    }
+    return repr(structure), *(_nature_of_leaf(leaf, forks) for leaf in leaves)
 
 
-def _kind(leaf: Any) -> tuple[Any, ...]:
+def _nature_of_leaf(leaf: Any, forks: Mapping[Any, int]) -> tuple[Any, ...]:
     if isinstance(leaf, torch.Tensor):
-        return torch.Tensor, leaf.dtype, leaf.ndim, leaf.requires_grad
+        return leaf.dtype, leaf.ndim, leaf.requires_grad, _reached(leaf.grad_fn, forks)
     if isinstance(leaf, SYMBOLIC):
         return type(leaf), leaf.node._expr
     return type(leaf), repr(leaf)
+
+
+def _reached(start: Any, forks: Mapping[Any, int]) -> frozenset[int]:
+    """Return the places of the inputs for which a gradient goes on from a node."""
+    waiting, seen, found = [start], set(), set()
+    while waiting:
+        node = waiting.pop()
+        if node in forks:
+            found.add(forks[node])
+        elif node is not None and node not in seen:
+            seen.add(node)
+            waiting += [following for following, _ in node.next_functions]
+    return frozenset(found)
 
 
 def _unchanged(inputs: Sequence[Any], originals: Sequence[Any]) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -37,6 +37,14 @@ NEGATED = {
 }
 
 
+class PinnedError(BaseException):
+    """A hyperparameter was fixed at another value than it should be; no model code is to catch this."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is fixed")
+        self.name = name
+
+
 def negation(condition: sympy.Basic) -> sympy.Basic:
     """Return the opposite of a condition without letting SymPy rewrite its sides.
 

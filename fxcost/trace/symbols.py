@@ -37,18 +37,10 @@ from fxcost.trace.arithmetic import (
     decided_by_sign,
 )
 from fxcost.trace.positions import Positions
-from fxcost.trace.questions import asked, negation, user_source
+from fxcost.trace.questions import PinnedError, asked, negation, user_source
 
 Number = int | float | bool
 SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
-
-
-class PinnedError(BaseException):
-    """A hyperparameter was fixed at another value than it should be; no model code is to catch this."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name} is fixed")
-        self.name = name
 
 
 class SizeNode(SymNode):

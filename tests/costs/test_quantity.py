@@ -233,7 +233,7 @@ def test_a_branch_on_data_is_an_error_with_its_line():
         return Gate(width, width)
 
     with pytest.raises(
-        DataDependentError, match=r"test_quantity\.py:\d+: this line asks for a tensor's value"
+        DataDependentError, match=r"test_quantity\.py:\d+: this line asks whether a tensor is true"
     ):
         fc.cost(gated)
 
@@ -259,3 +259,13 @@ def test_an_operator_without_a_formula_is_an_error_that_names_it_and_the_line():
     assert cost.peak_memory(width=4, batch=2) == 4 * (4 * 4 + 4) + 3 * 4 * 2 * 4
     with pytest.raises(UnknownOperatorError, match=r"test_quantity\.py:\d+: .*fxcost_tests::doubled"):
         cost.flops(width=4, batch=2)
+
+
+def test_a_quantity_says_what_its_value_rests_on():
+    @fc.model(depth=fc.Int(1, 20), batch=fc.Int(2, 9), example=lambda batch: torch.zeros(batch, 4))
+    def stack(depth):
+        return torch.nn.Sequential(*[torch.nn.Linear(4, 4) for _ in range(depth)])
+
+    cost = fc.cost(stack)
+    assert cost.parameters.basis(depth=20, batch=3) == "verified at depth=5; depth=1"
+    assert cost.parameters(depth=20, batch=3) == 20 * 20
