@@ -2,8 +2,9 @@
 
     pytest bench/test_speed.py
 
-Each group holds a symbolic compile and one concrete fake-tensor run of the same training step, so that their
-ratio comes from one run on one machine; of whole spaces, it holds one trace or run of a single setting.
+Each group holds a symbolic compile, the same read from the cache, and one concrete fake-tensor run of the
+same training step, so that their ratios come from one run on one machine; of whole spaces, it holds one trace
+or run of a single setting.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import pytest
 
 from bench import cells, compiling, deep_gpt, sub_networks
 from bench.main_job import EVALUATIONS, random_settings
+from fxcost.costs.stored import Stored
 
 every_workload = pytest.mark.parametrize("name", compiling.WORKLOADS)
 every_space_of_choices = pytest.mark.parametrize("name", compiling.CHOICES)
@@ -22,6 +24,15 @@ def test_symbolic_compile(benchmark, name):
     benchmark.group = name
     cost = benchmark.pedantic(compiling.symbolic, (compiling.WORKLOADS[name],), rounds=3, warmup_rounds=1)
     assert cost.first.refusal is None
+
+
+@every_workload
+def test_the_same_from_the_cache(benchmark, name, tmp_path, monkeypatch):
+    benchmark.group = name
+    monkeypatch.setenv("FXCOST_CACHE", str(tmp_path))
+    compiling.symbolic(compiling.WORKLOADS[name])
+    cost = benchmark.pedantic(compiling.symbolic, (compiling.WORKLOADS[name],), rounds=3, warmup_rounds=1)
+    assert isinstance(cost.first.form, Stored)
 
 
 @every_workload

@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 
+from fxcost.cache.store import remember
 from fxcost.costs import DEFINITIONS, Region, Regions, hyperparameter
 from fxcost.errors import ConfigError, DeclarationError, UnknownDeviceError
-from fxcost.expr import conditions
+from fxcost.expr import Domain, conditions
 from fxcost.factory import ModelFactory
 from fxcost.graphs import factory_of
 from fxcost.program import Program
@@ -142,6 +143,7 @@ def cost(
     space: Space | Mapping[str, AnyDomain] | None = None,
     loss: LossFunction | None = None,
     device: str = "cpu",
+    cache: bool = True,
 ) -> Cost:
     """Trace a decorated factory, or a graph from elsewhere, and return its costs in closed form.
 
@@ -158,6 +160,7 @@ def cost(
             leaves unbounded, or narrower ones.
         loss: Of a graph: from its output to a scalar tensor, as in `@fc.model(loss=...)`.
         device: Whose operator choices are traced; "cpu" is the one there is.
+        cache: Whether what an earlier process found is read from disk, and what is found is written there.
 
     Raises:
         DeclarationError: `factory` is none of the three; its example, space or loss is missing, wrong, or
@@ -196,14 +199,17 @@ def cost(
         training=training,
         dynamic=factory.dynamic,
     )
+    domain = Domain(factory.space)
     answered: set[str] = set()
 
     def traced(config: Config, counters: Mapping[str, int], gated: bool) -> Program:
-        program = trace(subject, regions.domain, config, counters, gated=gated)
+        program = trace(subject, domain, config, counters, gated=gated)
         answered.update(program.dynamic)
         return program
 
     regions = Regions(factory.space, traced)
+    if cache and not factory.dynamic:  # what no line asks for is found out by tracing
+        remember(regions, subject, device)
     hints = generic_hint(factory.space, ATTEMPTS)
     regions.open(hints)
     for hint in hints:

@@ -80,8 +80,8 @@ class ModelFactory:
                     f"{self.place}: {declared}: {asks} asks for {fewer} of them; write each={fewer}"
                 )
             raise DeclarationError(
-                f"{self.place}: {declared} answers nothing: {asks} asks for nothing that only data decides; "
-                "name the line that an error names without it, or take it out"
+                f"{self.place}: {declared} answers nothing: in no setting tried that is accepted does {asks} "
+                "ask for what only data decides; name the line that an error names without it, or take it out"
             )
 
     @property

@@ -7,6 +7,8 @@ import os
 import pytest
 from hypothesis import settings
 
+os.environ["FXCOST_CACHE"] = "off"  # nothing a test finds comes from an earlier one, or stays on disk
+
 settings.register_profile("fxcost", deadline=None, print_blob=True, derandomize="CI" in os.environ)
 settings.load_profile("fxcost")
 

@@ -1,4 +1,4 @@
-"""The command line: `fxcost cost`, `fxcost check`, `fxcost solve`, `fxcost regions`, `fxcost devices`.
+"""The command line: `fxcost cost`, `check`, `solve`, `regions`, `devices` and `cache`.
 
 Commands import torch when they run, so that `fxcost --help` is quick.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from fxcost.cli.cache import cache_command
 from fxcost.cli.check import check_command
 from fxcost.cli.commands import Commands
 from fxcost.cli.cost import cost_command
@@ -20,7 +21,7 @@ __all__ = ["main"]
 @click.group(
     "fxcost",
     cls=Commands,
-    commands=[cost_command, check_command, solve_command, regions_command, devices_command],
+    commands=[cost_command, check_command, solve_command, regions_command, devices_command, cache_command],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="fxcost")

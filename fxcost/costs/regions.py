@@ -11,6 +11,7 @@ from fxcost.costs.families import Families
 from fxcost.costs.forms import Traced
 from fxcost.costs.region import Region
 from fxcost.costs.sizes import Sizes
+from fxcost.costs.stored import Stored
 from fxcost.costs.verifying import verified_alternatives
 from fxcost.errors import FactoryError
 from fxcost.expr import Domain
@@ -83,7 +84,8 @@ class Regions:
 
         Where its region stands for other programs, too, it is traced alone, once.
         """
-        form = self.at(config).form
+        region = self.at(config)
+        form = region.form.traced if isinstance(region.form, Stored) and not region.verified else region.form
         if isinstance(form, Traced) and not form.alternatives:
             return form.sizes
         if config not in self._single:

@@ -85,6 +85,15 @@ class Atoms:
             return -self._rising(-expression, _negated(table))
         return self._rising(expression, table)
 
+    def learn(self, atom: Atom) -> None:
+        """Take over an atom that was made for the same domain under the same conditions."""
+        polynomial = Polynomial.of_atom(atom)
+        if atom.table is None:
+            self._opaque[atom.expression] = polynomial
+        else:
+            known = _Known(polynomial, int(atom.table.valid[0]), _step(atom.table))
+            self._known[_fingerprint(atom.table)] = known
+
     def _unlisted(self, expression: sympy.Expr, facts: Callable[[], Facts]) -> Polynomial:
         if expression not in self._opaque:
             known = facts()
@@ -235,9 +244,9 @@ class Atoms:
             rest = ratio.numerator * int(table.valid[0]) - ratio.denominator * coarser.first
             quotient = Quotient(ratio.numerator, (), coarser.polynomial * ratio.denominator + rest)
         key = (1, sympy.srepr(expression))
-        polynomial = Polynomial.of_atom(Atom(expression, key, table.low, table.high, table, quotient))
-        self._known[shape] = _Known(polynomial, int(table.valid[0]), _step(table))
-        return polynomial
+        atom = Atom(expression, key, table.low, table.high, table, quotient)
+        self.learn(atom)
+        return Polynomial.of_atom(atom)
 
     def _quotient(self, table: Table) -> Quotient | None:
         """Return what says that the table is `y / x`, up to a rational factor, exactly."""

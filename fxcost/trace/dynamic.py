@@ -87,6 +87,7 @@ class DataAnswers:
         self._hint = hint
         self._declarations = declarations
         self._uses: Counter[str] = Counter()
+        self._operator = ""
         env.truth_of_data = self._truth
 
     @cached_property
@@ -107,6 +108,7 @@ class DataAnswers:
         if str(operator._schema.returns[0].type) == "bool":
             return self._truth()
         room = room_of(operator, args)
+        self._operator = str(operator)
         self._env.new_size = lambda: self._size(room)
         try:
             return run()
@@ -181,7 +183,8 @@ class DataAnswers:
         return [each for each in self._declarations if any(map(asker.is_at, each.places))]
 
     def _undeclared(self, asked: Asked, asker: Asker, room: Room | None) -> Exception:
-        what = f"{asker.source}: this line {WORDS[asked]}"
+        named = f" ({self._operator})" if asked is Asked.SIZE else ""
+        what = f"{asker.source}: this line {WORDS[asked]}{named}"
         for declaration in self._here(asker):
             change = "leave the bounds out" if asked is Asked.TRUTH else "give it bounds, as of an fc.Int"
             return DeclarationError(f"{what}, but it is declared as {declaration}; {change}")
