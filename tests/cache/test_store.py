@@ -46,7 +46,7 @@ def only(folder):
 
 
 @pytest.mark.parametrize(
-    "factory", [*map(at_least_depth, ZOO[2::9]), mlp, swiglu_block], ids=lambda factory: factory.__name__
+    "factory", [*map(at_least_depth, ZOO[2::30]), mlp, swiglu_block], ids=lambda factory: factory.__name__
 )
 def test_what_is_read_of_the_zoo_equals_what_a_fresh_compile_gives(factory, folder, no_tracing):
     compile_and_forget(factory, training=TRAINING)
