@@ -351,7 +351,7 @@ def test_the_readmes_command_proves_that_batches_of_8_fit() -> None:
     result = run("check", f"{gpt}:gpt", "--device", "rtx-4090", "--set", "batch=8")
     assert result.exit_code == 0
     for shown in (
-        "144*width**2 + 104768*width",
+        "depth*(12*width**2 + 13*width) + 104612*width",
         "rtx-4090 (23.99 GiB): fits, proved for all",
         "largest that fits",
     ):
