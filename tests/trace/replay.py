@@ -60,7 +60,10 @@ class Replay:
 
     def live_bytes(self):
         """Yield the bytes alive before the run, then after each event."""
-        sizes = {storage.index: self.number(storage.nbytes) for storage in self.program.storages}
+        sizes = {
+            storage.index: self.number(storage.nbytes) * self.there(storage.gate)
+            for storage in self.program.storages
+        }
         live = sum(sizes[index] for index in self.program.alive)
         yield live
         for event in self.program.events:
@@ -74,7 +77,11 @@ class Replay:
     def parameters(self):
         """Return the number of parameters."""
         weights = (weight for weight in self.program.weights if not weight.buffer)
-        return sum(self.elements(weight.shape) for weight in weights)
+        return sum(self.elements(weight.shape) * self.there(weight.gate) for weight in weights)
+
+    def there(self, gate):
+        """Return 1 where a gate holds, else 0."""
+        return int(bool(gate) if gate in (True, False) else evaluate(gate, self.values))
 
     def elements(self, shape):
         """Return the product of some sizes."""

@@ -135,6 +135,24 @@ def with_normalised_weight(width):
         return nn.utils.weight_norm(nn.Linear(width, width))
 
 
+def rectified(width):
+    return nn.Sequential(nn.Linear(width, 3 * width), nn.ReLU(), nn.Linear(3 * width, width))
+
+
+def from_list(width, place):
+    modules = nn.ModuleList([nn.Linear(width, width), nn.Linear(width, 2 * width), rectified(width)])
+    return Wrapped(lambda self, x: self.modules_[place](x), modules_=modules)
+
+
+def from_dict(width, name):
+    modules = nn.ModuleDict({"linear": nn.Linear(width, width), "rectified": rectified(width)})
+    return Wrapped(lambda self, x: self.modules_[name](x), modules_=modules)
+
+
+def convolution(width):
+    return nn.Conv2d(3, width, 3)
+
+
 def in_inference_mode(width):
     def forward(self, x):
         with torch.inference_mode():
@@ -154,6 +172,24 @@ NEEDS = {
         for number, divisor in (("SymInt", 1), ("SymFloat", 64.0))
         for name in ("sqrt", "exp", "log", "log2", "log10", "rint")
     },
+    "torch.nn.modules.container:ModuleList.__getitem__": (
+        factory_of(from_list, place=fc.Int(0, 2)),
+        "adamw",
+    ),
+    "torch.nn.modules.container:ModuleDict.__getitem__": (
+        factory_of(from_dict, name=fc.Choice("linear", "rectified")),
+        "adamw",
+    ),
+    "torch._C._select_conv_backend": (
+        factory_of(
+            convolution,
+            pictures,
+            width=fc.Choice(8),
+            resolution=fc.Choice(12),
+            batch=fc.Int(13, 18),
+        ),
+        "inference",
+    ),
     "torch.tensor": (with_constant(lambda number: torch.tensor([number])), "inference"),
     "torch.as_tensor": (with_constant(lambda number: torch.as_tensor(number)), "inference"),
     "torch:Tensor.new_tensor": (with_constant(lambda number: torch.ones(1).new_tensor(number)), "inference"),
