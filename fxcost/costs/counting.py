@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import sympy
 
 from fxcost.expr import Domain, evaluate
 from fxcost.expr.domain import Axis
+from fxcost.expr.functions import Number
 from fxcost.program import Program, Question, QuestionKind
 
 VERIFIED_AHEAD = (3, 2)
@@ -17,6 +19,9 @@ VERIFIED_AHEAD = (3, 2)
 
 NEAR = 4
 """A last value at most so many steps above the base is that point."""
+
+FEW = 9
+"""So many counts are all tried where layers depend both on their position and on the count."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,34 @@ def looked_at(base: Program, longer: Mapping[str, Program]) -> frozenset[str]:
     return frozenset(name for name, program in longer.items() if program.positions != base.positions)
 
 
+def bent(program: Program, counters: Mapping[str, Counter], values: Mapping[str, Number]) -> frozenset[str]:
+    """Return the counters of which a program fixes more than a straight line.
+
+    `range(depth - 6)` is empty where the depth is small, and `range(min(depth, 8))` has an end.
+
+    Args:
+        program: Where the counters have their base.
+        counters: The hyperparameters.
+        values: Of all hyperparameters, encoded.
+    """
+    fixed_ones = [q.condition for q in program.questions if q.kind is QuestionKind.SPECIALISATION]
+    sides = [condition.lhs for condition in fixed_ones if isinstance(condition, sympy.Eq)]
+    return frozenset(
+        name
+        for name, counter in counters.items()
+        for side in sides
+        if any(symbol.name == name for symbol in side.free_symbols) and _bends(side, name, counter, values)
+    )
+
+
+def _bends(side: sympy.Expr, name: str, counter: Counter, values: Mapping[str, Number]) -> bool:
+    start, end = counter.values.index(counter.base), len(counter.values) - 1
+    first, second, last = (
+        evaluate(side, {**values, name: counter.values[place]}) for place in (start, start + 1, end)
+    )
+    return bool(first < 0 or last < 0 or last - first != (second - first) * (end - start))
+
+
 def verifying(
     counters: Mapping[str, Counter],
     least: Mapping[str, int],
@@ -100,13 +133,13 @@ def verifying(
 ) -> list[dict[str, int]]:
     """Return the counts at which a form is compared with traces: above the base, and the lowest it holds for.
 
-    Above the base is as high as can be where that is near or positions in the loop are looked at: a special
-    layer might come late.
+    Above the base is as high as can be where that is near or the counter is one of `looked`: a special layer
+    might come late.
 
     Args:
         counters: The hyperparameters that count repeats.
         least: By counter, the smallest count that the form allows.
-        looked: The counters of loops in which positions are looked at.
+        looked: The counters that are bent, or of loops in which positions are looked at.
         allowed: Whether counts are in the space and none of the form's conditions about counts forbids them.
 
     Example:
@@ -142,19 +175,66 @@ def holds_at(conditions: Iterable[sympy.Basic], point: Mapping[str, int]) -> boo
     return all(evaluate(condition, point) for condition in conditions)
 
 
-def common(
-    programs: Sequence[tuple[Mapping[str, int], Program]], names: Iterable[str], domain: Domain
-) -> list[Question]:
+Programs: TypeAlias = "Sequence[tuple[Mapping[str, int], Program]]"
+"""Programs, each with the counts that it was traced at."""
+
+
+def common(programs: Programs, names: Iterable[str], domain: Domain) -> list[Question]:
     """Return the questions of some programs that hold for all their counts.
 
     A question about counters alone that another of the counts answers otherwise, such as `i == depth - 1`,
     is part of what is repeated; so is all else that its line asks about them.
     """
+    dropped = {id(question) for question in varying(programs, names, domain)}
+    asked = [question for _, program in programs for question in program.questions]
+    return list({q.condition: q for q in asked if id(q) not in dropped}.values())
+
+
+def varying(programs: Programs, names: Iterable[str], domain: Domain) -> list[Question]:
+    """Return what is asked about counters alone at lines that other counts answer otherwise."""
     symbols = {domain.symbols[name] for name in names}
     asked = [question for _, program in programs for question in program.questions]
     about = [q for q in asked if q.condition.free_symbols and q.condition.free_symbols <= symbols]
-    everywhere = [counts for counts, _ in programs]
-    varying = {q.asked_at for q in about if not all(holds_at([q.condition], at) for at in everywhere)}
-    dropped = {id(q) for q in about if q.asked_at in varying}
-    distinct = {q.condition: q for q in asked if id(q) not in dropped}
-    return list(distinct.values())
+    lines = {q.asked_at for q in about if not all(holds_at([q.condition], at) for at, _ in programs)}
+    return [question for question in about if question.asked_at in lines]
+
+
+def regular(questions: Iterable[Question]) -> bool:
+    """Tell whether all questions compare a counter with a number, as `i == depth - 1` does.
+
+    Which of the layers `i < depth // 2` holds for, no two depths show.
+
+    Example:
+        >>> from torch.utils._sympy.functions import FloorDiv
+        >>> depth = sympy.Symbol("depth")
+        >>> answers = [sympy.Eq(0, depth - 1), sympy.Lt(0, FloorDiv(depth, 2), evaluate=False)]
+        >>> [regular([Question(each, QuestionKind.MODEL, None)]) for each in answers]
+        [True, False]
+    """
+    return all(map(_compares_a_counter, (question.condition for question in questions)))
+
+
+def _compares_a_counter(condition: sympy.Basic) -> bool:
+    if not isinstance(condition, sympy.core.relational.Relational) or len(condition.free_symbols) != 1:
+        return False
+    (symbol,) = condition.free_symbols
+    difference = sympy.expand(condition.lhs - condition.rhs)
+    return bool(difference.is_polynomial(symbol) and abs(sympy.diff(difference, symbol)) == 1)
+
+
+def between(
+    counters: Mapping[str, Counter],
+    least: Mapping[str, int],
+    allowed: Callable[[Mapping[str, int]], bool],
+) -> Iterator[dict[str, int]]:
+    """Yield counts between the ends, counter by counter: all where they are few, else one in the middle.
+
+    Example:
+        >>> list(between({"depth": Counter(range(1, 97), 2)}, {"depth": 1}, lambda _: True))
+        [{'depth': 49}]
+    """
+    base = {name: counter.base for name, counter in counters.items()}
+    for name, counter in counters.items():
+        points = [base | {name: value} for value in counter.values if value >= least[name]]
+        inside = [point for point in points if allowed(point)]
+        yield from inside if len(inside) <= FEW else inside[len(inside) // 2 :][:1]

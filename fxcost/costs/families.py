@@ -13,11 +13,15 @@ import sympy
 from fxcost.costs.assumptions import Assumptions
 from fxcost.costs.counting import (
     Counter,
+    bent,
+    between,
     common,
     counters_of,
     fixed,
     holds_at,
     looked_at,
+    regular,
+    varying,
     verifying,
 )
 from fxcost.costs.definitions import DEFINITIONS
@@ -176,15 +180,28 @@ class _Attempt:
         form = self._form(base, dict(zip(longer, others, strict=True)))
         if form is None:
             return None
-        looked = looked_at(program, {name: program for name, (_, program) in longer.items()})
-        points = verifying(self.counters, form.repeats.least, looked, self._allowed(questions))
-        for point in points:
-            if not self._verified(form, point, programs):
-                self.uneven = list(self.counters)
-                return None
+        looked = self._looked(program, longer)
+        allowed = self._allowed(questions)
+        points = verifying(self.counters, form.repeats.least, looked, allowed)
+        if not all(self._verified(form, point, programs) for point in points):
+            self.uneven = list(self.counters)
+            return None
+        answers = varying(programs, self.counters, self.families.assumptions.domain)
+        inside = list(between(self.counters, form.repeats.least, allowed)) if looked and answers else []
+        if not regular(answers) or not all(self._verified(form, point, programs) for point in inside):
+            self.uneven = list(self.counters)
+            return None
         self.families.least.update(form.repeats.least)
         restricted = (*self._questions(programs), *self._start(form))
         return Region(self.base, restricted, form=form, verified=tuple(points))
+
+    def _looked(
+        self, program: Program, longer: Mapping[str, tuple[dict[str, int], Program]]
+    ) -> frozenset[str]:
+        """Return the counters whose higher values may be other than the lower ones."""
+        neighbours = {name: neighbour for name, (_, neighbour) in longer.items()}
+        values = self.families.assumptions.domain.encode(self.base)
+        return looked_at(program, neighbours) | bent(program, self.counters, values)
 
     def _counts(self, config: Config) -> dict[str, int]:
         return {name: int(str(config[name])) for name in self.counters}
