@@ -1,6 +1,6 @@
 """Compiling and evaluating, timed by pytest-benchmark.
 
-    pytest bench/test_speed.py
+    pytest bench/test_speed.py --numprocesses=0 --benchmark-enable
 
 Each group holds a symbolic compile, the same read from the cache, and one concrete fake-tensor run of the
 same training step, so that their ratios come from one run on one machine; of whole spaces, it holds one trace
