@@ -95,11 +95,13 @@ class Switch(nn.Module):
         try:
             return super().__getattr__(name)
         except AttributeError:
-            traced = self.__dict__.get("_traced")
-            if traced is None:
+            modules = list(self.__dict__.get("_modules", {}).values())
+            if not modules:
                 raise
-        (chosen,) = (module for condition, module in self.gated if traced[0].fixed(condition))
-        return getattr(chosen, name)
+        traced = self.__dict__["_traced"]
+        if traced is not None:
+            modules = [module for condition, module in self.gated if traced[0].fixed(condition)]
+        return getattr(modules[0], name)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Call the chosen module."""
