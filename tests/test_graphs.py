@@ -2,146 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import warnings
-from functools import cache
 
 import pytest
 import torch
-import torchvision
-import transformers
 from torch import nn
 from torch.export import Dim, export
-from torch.fx import symbolic_trace
-from torch.fx.experimental.proxy_tensor import make_fx
 
 import fxcost as fc
-from fxcost.errors import DataDependentError, DeclarationError, FactoryError, InvalidConfigError
+from fxcost.errors import DataDependentError, DeclarationError, InvalidConfigError
+from tests.exported import ADAMW, BATCH, MLP, PROGRAMS, SEQ, Pair, program_of, real_flops, real_peak, vectors
 from tests.oracles import memory
-from tests.oracles.flops import oracle_flops
-
-ADAMW = fc.Training(torch.optim.AdamW)
-BATCH = Dim("batch", min=1, max=64)
-SEQ = Dim("seq", min=2, max=64)
-UP_TO_64 = {"batch": fc.Int(1, 64)}
-
-
-class MLP(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.hidden = nn.Sequential(nn.Linear(8, 32), nn.BatchNorm1d(32), nn.GELU())
-        self.head = nn.Linear(32, 4)
-        self.register_buffer("scale", torch.ones(4))
-        self.offsets = torch.arange(4.0)  # a plain attribute, which export lifts
-
-    def forward(self, states):
-        with torch.no_grad():
-            target = states.sum(1, keepdim=True) * 2
-        return (
-            self.head(self.hidden(states)) * self.scale + self.offsets + torch.tensor([1.0, 2, 3, 4]) - target
-        )
-
-
-class Transformer(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.embedding = nn.Embedding(50, 16)
-        self.layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
-        self.head = nn.Linear(16, 50, bias=False)
-        self.head.weight = self.embedding.weight
-
-    def forward(self, tokens):
-        return self.head(self.layer(self.embedding(tokens)))
-
-
-class Pair(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.linear = nn.Linear(8, 8)
-
-    def forward(self, left, right, *, mask=None):
-        left = self.linear(left) if mask is None else self.linear(left) * mask
-        return left.sum() + self.linear(right).mean()
-
-
-def vectors(batch):
-    return torch.zeros(batch, 8)
-
-
-def tokens(batch, seq):
-    return torch.zeros(batch, seq, dtype=torch.long)
-
-
-def pictures(batch):
-    return torch.zeros(batch, 3, 32, 32)
-
-
-def gpt2():
-    config = transformers.GPT2Config(
-        n_layer=1,
-        n_embd=32,
-        n_head=4,
-        vocab_size=101,
-        n_positions=64,
-        use_cache=False,
-        bos_token_id=1,
-        eos_token_id=2,
-    )
-    return transformers.GPT2LMHeadModel(config)
-
-
-def named_tokens(batch, seq):
-    return {"input_ids": tokens(batch, seq)}
-
-
-BATCHES = tuple({"batch": batch} for batch in (2, 7, 33, 64))
-SEQUENCES = tuple({"batch": batch, "seq": seq} for batch, seq in ((1, 2), (7, 64), (64, 5)))
-TEXT = {0: BATCH, 1: SEQ}
-PROGRAMS = {
-    "MLP": (MLP, vectors, {"states": {0: BATCH}}, BATCHES),
-    "transformer": (Transformer, tokens, {"tokens": TEXT}, SEQUENCES),
-    "resnet18": (torchvision.models.resnet18, pictures, {"x": {0: BATCH}}, ({"batch": 2}, {"batch": 9})),
-    "GPT2": (gpt2, named_tokens, {"input_ids": TEXT}, SEQUENCES),
-}
-
-
-@cache
-def program_of(name, mode):
-    build, example, shapes, _ = PROGRAMS[name]
-    batch = example(*(3, 5)[: example.__code__.co_argcount])
-    module = build().train(mode == "train")
-    args, kwargs = ((), batch) if isinstance(batch, dict) else ((batch,), {})
-    return export(module, args, kwargs, dynamic_shapes=shapes)
 
 
 @pytest.fixture(params=("eval", "train"))
 def mode(request):
     return request.param
-
-
-def held(module):
-    """Return a module with its constants as buffers: they are memory too, but no parameter nor buffer."""
-    for part in list(module.modules()):
-        for name, value in list(vars(part).items()):
-            if isinstance(value, torch.Tensor):
-                delattr(part, name)
-                part.register_buffer(name, value, persistent=False)
-    return module
-
-
-def real_peak(module, batch, training=None):
-    module = held(module)
-    if training is None:
-        return memory.inference_peak(module, batch)
-    optimizer_class, options = training
-    optimizer = optimizer_class(module.parameters(), **options)
-    memory.training_step(module, batch, memory.sum_of_output, optimizer)
-    return memory.training_peak(module, batch, memory.sum_of_output, optimizer)
-
-
-def real_flops(module, batch):
-    with torch.no_grad():
-        return oracle_flops(lambda: memory.called(module, batch))
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -308,7 +186,7 @@ def test_a_declaration_that_does_not_suit_a_program_is_refused(space, message):
 def test_operators_of_a_program_have_the_modules_and_lines_that_were_exported():
     cost = fc.cost(program_of("MLP", "eval"), training=ADAMW)
     assert set(cost.flops.by("module", batch=3)) == {"hidden.0", "head"}
-    assert all(line.startswith(__file__) for line in cost.flops.by("source", batch=3))
+    assert all(line.startswith(inspect.getfile(MLP)) for line in cost.flops.by("source", batch=3))
 
 
 def test_a_program_that_asks_for_data_names_the_line():
@@ -318,117 +196,3 @@ def test_a_program_that_asks_for_data_names_the_line():
 
     with pytest.raises(DataDependentError, match=f"{__file__}:.*nonzero"):
         fc.cost(export(Some(), (vectors(3),)))
-
-
-class Layers(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.hidden = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.Dropout(0.1))
-        self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
-        self.lstm = nn.LSTM(16, 8, batch_first=True)
-
-    def forward(self, states):
-        states = self.hidden(states).unsqueeze(1).expand(-1, 5, -1)
-        return self.lstm(self.attention(states, states, states)[0])[0]
-
-
-@pytest.mark.parametrize("recipe", [(None, None), (ADAMW, memory.ADAMW)], ids=["inference", "adamw"])
-def test_a_symbolic_trace_costs_what_its_real_runs_cost(recipe):
-    training, oracle = recipe
-    graph = symbolic_trace(Layers())
-    cost = fc.cost(graph, vectors, space=UP_TO_64, training=training)
-    graph.train(training is not None)
-    for batch in (2, 33):
-        assert cost.peak_memory(batch=batch) == real_peak(graph, vectors(batch), oracle)
-
-
-def test_costing_a_graph_leaves_its_module_as_it_was():
-    graph = symbolic_trace(Layers())
-    graph(vectors(3)).sum().backward()
-    parameters = list(graph.parameters())
-    gradients = [parameter.grad for parameter in parameters]
-    before = {name: tensor.clone() for name, tensor in graph.state_dict().items()}
-    fc.cost(graph, vectors, space=UP_TO_64, training=ADAMW).peak_memory(batch=1 + 1)
-    fc.cost(graph, vectors, space=UP_TO_64).peak_memory(batch=3)
-    assert all(a is b for a, b in zip(parameters, graph.parameters(), strict=True))
-    assert all(a is b.grad for a, b in zip(gradients, graph.parameters(), strict=True))
-    assert all(torch.equal(before[name], tensor) for name, tensor in graph.state_dict().items())
-    assert type(parameters[0]) is nn.Parameter
-    assert all(part.training for part in graph.modules())
-
-
-def test_a_symbolic_graph_of_a_forward_pass_is_exact():
-    module = MLP().eval()
-    graph = make_fx(lambda states: module(states), tracing_mode="symbolic", _allow_non_fake_inputs=True)(
-        vectors(4)
-    )
-    cost = fc.cost(graph, vectors, space=UP_TO_64)
-    for batch in (1, 2, 33):
-        assert cost.parameters(batch=batch) == sum(p.numel() for p in graph.parameters())
-        assert cost.flops(batch=batch) == real_flops(graph, vectors(batch))
-        assert cost.peak_memory(batch=batch) == real_peak(graph, vectors(batch))
-
-
-def test_a_symbolic_graph_of_forward_and_backward_with_a_symbolic_number_is_exact():
-    module = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 4))
-
-    def step(weights, states, repeats):
-        weights = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
-        output = torch.func.functional_call(module, weights, (states.repeat(repeats, 1),))
-        return torch.autograd.grad(output.sum(), list(weights.values()))
-
-    def example(batch, repeats):
-        weights = {name: torch.zeros(weight.shape) for name, weight in module.named_parameters()}
-        return weights, vectors(batch), repeats
-
-    graph = make_fx(step, tracing_mode="symbolic")(*example(4, 3))
-    cost = fc.cost(graph, example, space={**UP_TO_64, "repeats": fc.Int(1, 9)})
-    for batch, repeats in ((1, 2), (2, 3), (33, 7)):
-        setting = {"batch": batch, "repeats": repeats}
-        assert cost.flops(**setting) == real_flops(graph, example(**setting))
-        assert cost.peak_memory(**setting) == real_peak(graph, example(**setting))
-
-
-def test_inputs_instead_of_an_example_are_one_setting():
-    graph = symbolic_trace(nn.Linear(8, 4))
-    cost = fc.cost(graph, vectors(3))
-    assert cost.flops() == 3 * 8 * 4 * 2
-    assert cost.peak_memory() == real_peak(graph, vectors(3))
-
-
-def test_a_loss_may_be_given():
-    class Both(nn.Linear):
-        def forward(self, states):
-            return super().forward(states), states
-
-    program = export(Both(8, 4), (vectors(3),))
-    with pytest.raises(FactoryError, match="loss="):
-        fc.cost(program, training=ADAMW)
-    plain = export(nn.Linear(8, 4), (vectors(3),))
-    with_loss = fc.cost(program, training=ADAMW, loss=lambda output: output[0].sum())
-    assert with_loss.peak_memory() == real_peak(plain.module(), vectors(3), memory.ADAMW)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((nn.Linear(2, 3),), r"fc.cost\(Linear.*not a decorated factory; write @fc.model.*symbolic_trace"),
-        ((3,), r"fc.cost\(3\): not a decorated factory"),
-        (
-            (symbolic_trace(nn.Linear(8, 3)),),
-            r"inputs are not known; write fc.cost\(graph_module, lambda batch",
-        ),
-        ((symbolic_trace(nn.Linear(8, 3)), vectors), "the example takes batch, which is not declared"),
-    ],
-)
-def test_what_is_missing_is_said(arguments, message):
-    with pytest.raises(DeclarationError, match=message):
-        fc.cost(*arguments)
-
-
-def test_what_is_declared_twice_is_refused():
-    factory = fc.model(batch=fc.Int(1, 8), example=vectors)(lambda: nn.Linear(8, 8))
-    with pytest.raises(DeclarationError, match="leave them out here"):
-        fc.cost(factory, space=UP_TO_64)
-    with pytest.raises(DeclarationError, match="leave the example out"):
-        fc.cost(program_of("MLP", "eval"), vectors)

@@ -203,7 +203,8 @@ PATCHES: tuple[Patch, ...] = (
 )
 INITIALISERS = frozenset(name for name in dir(nn.init) if name.endswith("_") and not name.startswith("_"))
 NOT_MODEL_CODE = frozenset(sys.stdlib_module_names) | {
-    "torch", "numpy", "sympy", "mpmath", "z3", "fxcost", "functorch", "pytest", "_pytest", "pluggy",
+    "torch", "numpy", "sympy", "mpmath", "z3", "fxcost", "functorch",
+    "pytest", "_pytest", "pluggy", "xdist", "execnet",
     "hypothesis", "click", "rich", "numba", "scipy", "networkx", "pip", "setuptools", "pkg_resources",
     "huggingface_hub", "tokenizers", "triton", "typing_extensions",
 }  # fmt: skip
