@@ -215,6 +215,8 @@ def regular(questions: Iterable[Question]) -> bool:
 
 
 def _compares_a_counter(condition: sympy.Basic) -> bool:
+    if isinstance(condition, (sympy.And, sympy.Or, sympy.Not)):
+        return all(map(_compares_a_counter, condition.args))
     if not isinstance(condition, sympy.core.relational.Relational) or len(condition.free_symbols) != 1:
         return False
     (symbol,) = condition.free_symbols

@@ -124,7 +124,7 @@ class EncoderDecoder(nn.Module):
         return y
 
 
-@deep(encoder=fc.Int(1, 4), decoder=fc.Int(1, 4))
+@deep(encoder=fc.Int(1, 4), decoder=fc.Int(2, 4))
 def encoder_decoder(encoder, decoder, width):
     return EncoderDecoder(encoder, decoder, width)
 
@@ -152,7 +152,7 @@ def multiplied(depth, width):
     return nn.Sequential(*(nn.Linear(a, b) for a, b in itertools.pairwise(widths)))
 
 
-@deep(depth=fc.Int(1, 14))
+@deep(depth=fc.Int(1, 9))
 def last_special(depth, width):
     layers = []
     for index in range(depth):
@@ -207,7 +207,7 @@ class Steps(nn.Module):
         return torch.stack(outputs).sum(0)
 
 
-@deep(steps=fc.Int(1, 12))
+@deep(steps=fc.Int(1, 9))
 def time_steps(width, steps):
     return Steps(width, steps)
 

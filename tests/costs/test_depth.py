@@ -17,19 +17,19 @@ from tests.oracles.agreement import at, cost_of, differences
 
 ENDS_AND_BETWEEN = {
     "gpt": {"depth": [1, 24], "width": [8, 16]},
-    "sequential": {"depth": [1, 2, 17, 30]},
-    "encoder_decoder": {"encoder": [1, 4, 1], "decoder": [4, 2, 1]},
+    "sequential": {"depth": [1, 2, 30]},
+    "encoder_decoder": {"encoder": [4, 1], "decoder": [2, 3]},
     "in_pairs": {"depth": [2, 4, 10, 14]},
-    "from_none": {"depth": [0, 1, 7, 12]},
+    "from_none": {"depth": [0, 1, 12]},
     "listed": {"depth": [1, 7, 9]},
     "multiplied": {"depth": [1, 2, 9, 16]},
-    "last_special": {"depth": [1, 2, 9, 14]},
-    "first_special": {"depth": [1, 2, 9, 14]},
+    "last_special": {"depth": [1, 2, 9]},
+    "first_special": {"depth": [1, 14]},
     "branching": {"depth": [1, 4, 5, 9]},
-    "refusing": {"depth": [3, 4, 8, 10]},
-    "stochastic": {"depth": [1, 2, 7, 12]},
+    "refusing": {"depth": [3, 4, 10]},
+    "stochastic": {"depth": [1, 7, 12]},
     "stochastic_by_hand": {"depth": [2, 7, 12]},
-    "time_steps": {"steps": [1, 7, 12]},
+    "time_steps": {"steps": [1, 9]},
     "unrolled": {"seq": [1, 2, 7, 12]},
     "dense": {"depth": [1, 4, 7]},
     "unet": {"depth": [1, 2, 3, 4]},
@@ -37,23 +37,19 @@ ENDS_AND_BETWEEN = {
     "nested": {"outer": [1, 4, 1, 3], "inner": [1, 1, 3, 2]},
     "every_third": {"depth": [1, 3, 5, 12]},
     "halves": {"depth": [1, 2, 9]},
-    "late_special": {"depth": [1, 7, 8, 9, 12]},
-    "far_special": {"depth": [1, 19, 20, 30]},
-    "late_half": {"depth": [1, 7, 8, 14]},
+    "late_special": {"depth": [7, 8, 12]},
+    "far_special": {"depth": [19, 20]},
+    "late_half": {"depth": [7, 8, 14]},
     "bounded": {"depth": [1, 9, 10, 14]},
 }
 TRAINED = {
     "sequential": "adamw",
-    "in_pairs": "sgd",
     "from_none": "sgd",
     "multiplied": "adamw",
     "first_special": "sgd",
-    "last_special": "sgd",
-    "refusing": "sgd",
     "stochastic": "sgd",
     "unrolled": "sgd",
     "dense": "adamw",
-    "unet": "sgd",
 }
 ONLY_TRAINED = {"gpt": "adamw", "encoder_decoder": "sgd", "branching": "sgd"}
 
@@ -120,7 +116,7 @@ def test_each_side_of_a_branch_on_depth_has_its_own_form():
     assert len(regions) == 2
 
 
-@pytest.mark.parametrize("depths", [(1, 1, 1, 1), (1, 3, 1, 2), (3, 1, 4, 1), (2, 3, 4, 2)])
+@pytest.mark.parametrize("depths", [(1, 1, 1, 1), (3, 1, 4, 2)])
 def test_a_torchvision_resnet_has_one_form_for_its_four_depths(depths, resnet_cost):
     configs = at(resnet_cost.factory, **{f"d{n}": [d] for n, d in enumerate(depths, 1)})
     assert differences(resnet_cost, "inference", configs) == []
@@ -161,7 +157,7 @@ rules = st.tuples(st.sampled_from(sorted(CONDITIONS)), st.integers(0, 7), st.sam
 
 
 @settings(
-    max_examples=12,
+    max_examples=5,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )

@@ -285,7 +285,7 @@ def ignoring_its_input(kind, width):
     return nn.Sequential(stem, fc.Switch(kind, kinds), nn.Linear(width, 3))
 
 
-@switching(kind=fc.Choice("flat", "deep", "list"), width=fc.Choice(4, 8))
+@switching(kind=fc.Choice("flat", "deep", "list"), width=fc.Choice(4))
 def of_other_structures(kind, width):
     kinds = {
         "flat": lambda: Called(

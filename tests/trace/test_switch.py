@@ -13,7 +13,8 @@ from fxcost.errors import DeclarationError, InvalidConfigError
 from tests.oracles.agreement import cost_of, differences
 from tests.trace.switches import SWITCHES, options, switching
 
-MOST = 12
+MOST = 6
+ALSO_BY_ADAMW = ("of_texts", "up_to_a_depth", "nested", "sharing_a_module", "of_frozen_parameters")
 FIXED_IN_TRAINING = {
     "of_integers", "one_of_a_list", "of_several_inputs_and_outputs", "handing_on", "cutting_the_gradient",
     "first_of_all", "ignoring_its_input",
@@ -36,8 +37,11 @@ def settings_built(factory, cost):
     return random.Random(0).sample(configs, min(MOST, len(configs)))
 
 
-@pytest.mark.parametrize("recipe", ["inference", "sgd", "adamw"])
-@pytest.mark.parametrize("name", SWITCHES)
+@pytest.mark.parametrize(
+    ("name", "recipe"),
+    [(name, recipe) for name in SWITCHES for recipe in ("inference", "sgd")]
+    + [(name, "adamw") for name in ALSO_BY_ADAMW],
+)
 def test_every_choice_equals_a_real_run(name, recipe):
     factory = SWITCHES[name]
     cost = cost_of(factory, recipe)
@@ -74,7 +78,7 @@ def test_a_space_of_many_choices_is_one_closed_form():
     del SWITCHES["network"]
     cost = cost_of(network)
     draw = random.Random(3)
-    assert differences(cost, "inference", [network.space.sample(draw) for _ in range(4)]) == []
+    assert differences(cost, "inference", [network.space.sample(draw) for _ in range(3)]) == []
     assert len(cost.regions.known) == 1
 
 
