@@ -69,8 +69,9 @@ def test_regions_prints_every_piece_with_its_conditions_and_what_raises(nets: st
     assert result.exit_code == 0
     assert "proved to cover all 256 settings" in result.stdout
     assert "gate == 'glu'  # specialisation" in result.stdout
-    assert f"width > 64  # model condition, {nets}:9" in result.stdout
-    assert f"raises ValueError: too wide for a gate ({nets}:{RAISES})" in " ".join(result.stdout.split())
+    unwrapped = " ".join(result.stdout.split())
+    assert f"width > 64 # model condition, {nets}:9" in unwrapped
+    assert f"raises ValueError: too wide for a gate ({nets}:{RAISES})" in unwrapped
 
 
 def test_regions_prints_a_cost_piece_by_piece(nets: str) -> None:
