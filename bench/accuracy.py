@@ -9,8 +9,9 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from bench.comparison import RECIPES, Row, Subject, Witness, costs, counted, progress, told
+from bench.comparison import Row, Subject, Witness, costs, counted, progress, told
 from tests.oracles import memory as memory_oracle
+from tests.oracles.agreement import RECIPES
 from tests.zoo import ZOO
 
 DRAWS = 64

@@ -9,21 +9,11 @@ from typing import Any
 from unittest.mock import patch
 
 import click
-import torch
 
 import fxcost as fc
 from fxcost import compilation
-from tests.oracles import flops as flop_oracle
 from tests.oracles import memory as memory_oracle
-
-RECIPES: dict[str, tuple[fc.Training | None, Any]] = {
-    "inference": (None, None),
-    "sgd": (
-        fc.Training(torch.optim.SGD, options={"lr": 1e-3, "momentum": 0.9}),
-        memory_oracle.SGD,
-    ),
-    "adamw": (fc.Training(torch.optim.AdamW), memory_oracle.ADAMW),
-}
+from tests.oracles.agreement import RECIPES, real_flops
 
 
 @dataclass(frozen=True)
@@ -88,18 +78,6 @@ def told(rows: Iterable[Row]) -> Iterator[Row]:
 
 def progress(text: str) -> None:
     click.echo(text, err=True)
-
-
-def real_flops(factory: Any, config: Any, *, trained: bool) -> int:
-    """Return the FLOP that the oracle counts in a real run."""
-    model = memory_oracle.real_model(factory, config)
-    batch = memory_oracle.real_batch(factory, config)
-    if not trained:
-        model.eval()
-        with torch.no_grad():
-            return flop_oracle.oracle_flops(lambda: memory_oracle.called(model, batch))
-    loss_of = factory.loss or memory_oracle.sum_of_output
-    return flop_oracle.oracle_flops(lambda: loss_of(memory_oracle.called(model, batch)).backward())
 
 
 @dataclass

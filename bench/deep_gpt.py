@@ -8,45 +8,23 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-import torch
-from torch import nn
-
 import fxcost as fc
-from bench.comparison import RECIPES, Row, Witness, costs, told
-from examples.gpt import LONGEST, VOCABULARY, Block
+from bench.comparison import Row, Witness, costs, told
+from examples.gpt import gpt
 from fxcost.expr import Domain
 from fxcost.program import Program
 from fxcost.trace import Subject, generic_hint, trace
+from tests.oracles.agreement import RECIPES
 
 DEEPEST, TRACED_DEPTH, RECIPE = 96, 4, "adamw"
 SMALL = {"width": 64, "heads": 4, "batch": 2, "seq": 128}
 QUANTITIES = ("parameters", "flops", "peak_memory")
 
 
-class GPT(nn.Module):
-    """The GPT of examples/gpt.py with as many blocks as are asked for."""
-
-    def __init__(self, width: int, heads: int, depth: int) -> None:
-        super().__init__()
-        self.tokens, self.positions = nn.Embedding(VOCABULARY, width), nn.Embedding(LONGEST, width)
-        self.blocks = nn.Sequential(*(Block(width, heads) for _ in range(depth)))
-        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, VOCABULARY, bias=False)
-
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        positions = torch.arange(ids.shape[1], device=ids.device)
-        return self.head(self.norm(self.blocks(self.tokens(ids) + self.positions(positions))))
-
-
-@fc.model(
-    width=fc.Int(64, 4096, step=64),
-    heads=fc.Choice(4, 8, 16),
-    depth=fc.Int(1, DEEPEST),
-    batch=fc.Int(1, 512),
-    seq=fc.Int(128, LONGEST, step=128),
-    example=lambda batch, seq: torch.zeros(batch, seq, dtype=torch.long),
-)
-def deep_gpt(width: int, heads: int, depth: int) -> GPT:
-    return GPT(width, heads, depth)
+deep_gpt = fc.model(
+    space=fc.Space(gpt.space.domains | {"depth": fc.Int(1, DEEPEST)}),
+    example=gpt.example,
+)(gpt.__wrapped__)  # type: ignore[attr-defined]
 
 
 def compiled() -> fc.Cost:

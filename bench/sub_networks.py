@@ -9,8 +9,9 @@ from time import perf_counter
 from typing import Any
 
 import fxcost as fc
-from bench.comparison import RECIPES, Row, Subject, progress, told
+from bench.comparison import Row, Subject, progress, told
 from examples.once_for_all import network
+from tests.oracles.agreement import RECIPES
 
 SMALL = {"batch": (2, 3), "resolution": (96, 112)}
 TRAINED_EVERY = 5

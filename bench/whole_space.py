@@ -21,7 +21,8 @@ import click
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import accuracy, branching, cells, deep_gpt, deep_resnet, sub_networks
-from bench.comparison import RECIPES, progress
+from bench.comparison import progress
+from tests.oracles.agreement import RECIPES
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,15 +9,13 @@ import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 import fxcost as fc
-from fxcost.cli import main
 from fxcost.cli.progress import progress
 from fxcost.targets import load
+from tests.commands import answered, file_of, run
 
 NETS = """
 import torch, fxcost as fc
@@ -73,22 +70,8 @@ momentum = fc.Training(torch.optim.SGD, options={"momentum": 0.9})
 
 @pytest.fixture(scope="module")
 def nets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    path = tmp_path_factory.mktemp("cli") / "nets_of_this_test.py"
-    path.write_text(NETS)
-    before = sys.path.copy()
-    yield str(path)
-    sys.path[:] = before
-    sys.modules.pop(path.stem, None)
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
-
-
-def answered(*arguments: str) -> dict[str, Any]:
-    """Return what a command prints as JSON; nothing else may be on stdout."""
-    result: dict[str, Any] = json.loads(run(*arguments, "--json").stdout)
-    return result
+    with file_of(tmp_path_factory.mktemp("cli") / "nets_of_this_test.py", NETS) as path:
+        yield path
 
 
 def test_cost_prints_every_formula_and_its_conditions(nets: str) -> None:

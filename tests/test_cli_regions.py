@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from fxcost.cli import main
+from tests.commands import answered, file_of, run
 
 NETS = """
 import torch, fxcost as fc
@@ -46,22 +42,8 @@ RAISES = NETS.splitlines().index('                    raise ValueError("too wide
 
 @pytest.fixture(scope="module")
 def nets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    path = tmp_path_factory.mktemp("cli") / "branching_nets_of_this_test.py"
-    path.write_text(NETS)
-    before = sys.path.copy()
-    yield str(path)
-    sys.path[:] = before
-    sys.modules.pop(path.stem, None)
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
-
-
-def answered(*arguments: str) -> dict[str, Any]:
-    """Return what the command prints as JSON; nothing else may be on stdout."""
-    result: dict[str, Any] = json.loads(run(*arguments, "--json").stdout)
-    return result
+    with file_of(tmp_path_factory.mktemp("cli") / "branching_nets_of_this_test.py", NETS) as path:
+        yield path
 
 
 def test_regions_prints_every_piece_with_its_conditions_and_what_raises(nets: str) -> None:

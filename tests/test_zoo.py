@@ -14,8 +14,8 @@ import pytest
 import z3
 
 import fxcost as fc
-from bench.comparison import RECIPES, real_flops
 from fxcost.expr import Lowering, evaluate
+from tests.oracles.agreement import RECIPES, real_flops
 from tests.oracles.memory import real_parameters, real_peak
 from tests.zoo import ZOO
 from tests.zoo_papers import point_net

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import sympy
 
@@ -13,6 +13,7 @@ from fxcost.expr import Domain, evaluate
 from fxcost.expr.domain import Axis
 from fxcost.expr.functions import Number
 from fxcost.program import Program, Question, QuestionKind
+from fxcost.space import Config
 
 VERIFIED_AHEAD = (3, 2)
 """So many steps above the base, counter by counter, lies a point that verifies."""
@@ -76,6 +77,11 @@ def counters_of(domain: Domain) -> dict[str, Counter]:
     """
     found = {name: Counter.of(axis) for name, axis in domain.axes.items()}
     return {name: counter for name, counter in found.items() if counter is not None}
+
+
+def count_of(config: Config, name: str) -> int:
+    """Return a counter's value at a configuration."""
+    return cast("int", config[name])
 
 
 def fixed(program: Program, counters: Mapping[str, Counter]) -> list[str]:

@@ -16,6 +16,7 @@ from fxcost.costs.counting import (
     bent,
     between,
     common,
+    count_of,
     counters_of,
     fixed,
     holds_at,
@@ -82,7 +83,7 @@ class Families:
             FactoryError: The factory refuses the configuration itself.
         """
         counters = {
-            name: counter.near(int(str(config[name]))) if nearby else counter
+            name: counter.near(count_of(config, name)) if nearby else counter
             for name, counter in self.counters.items()
             if self.failures[name] < MOST_FAILURES and not self.starts_above(config, [name])
         }
@@ -119,7 +120,7 @@ class Families:
 
     def starts_above(self, config: Config, names: Iterable[str]) -> bool:
         """Tell whether one of some counts of a configuration is below the form found for it."""
-        return any(int(str(config[name])) < self.least.get(name, 0) for name in names)
+        return any(count_of(config, name) < self.least.get(name, 0) for name in names)
 
     def family(self, base: Config, program: Program, counters: Mapping[str, Counter]) -> Region | None:
         """Return the region in which some hyperparameters count repeats, None where they do not.
@@ -193,7 +194,7 @@ class _Attempt:
             return None
         self.families.least.update(form.repeats.least)
         restricted = (*self._questions(programs), *self._start(form))
-        return Region(self.base, restricted, form=form, verified=tuple(points))
+        return Region(self.base, restricted, form=form, verified=(*points, *inside))
 
     def _looked(
         self, program: Program, longer: Mapping[str, tuple[dict[str, int], Program]]
@@ -204,7 +205,7 @@ class _Attempt:
         return looked_at(program, neighbours) | bent(program, self.counters, values)
 
     def _counts(self, config: Config) -> dict[str, int]:
-        return {name: int(str(config[name])) for name in self.counters}
+        return {name: count_of(config, name) for name in self.counters}
 
     def traced(self, config: Config) -> Program | None:
         """Trace at other counts, None where the space or the factory refuses them."""

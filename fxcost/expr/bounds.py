@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from fxcost.expr.polynomial import Atom, Monomial, Polynomial
 
 Interval: TypeAlias = "tuple[int | None, int | None]"
 """Smallest and largest possible value; None where there is no bound known."""
+
+
+EXACT = 2**61
+"""Rows within this bound have differences that are calculated in int64."""
 
 
 def interval(polynomial: Polynomial) -> Interval:
@@ -149,3 +153,18 @@ def extent(polynomial: Polynomial, largest: Mapping[Atom, int]) -> int:
             max(1, largest[atom]) ** exponent for atom, exponent in monomial
         )
     return total
+
+
+def is_bounded(rows: Sequence[Polynomial]) -> bool:
+    """Say whether rows, their parts and their differences are calculated exactly in int64.
+
+    >>> import sympy
+    >>> small, open_ = Atom.variable(sympy.Symbol("x"), 0, 10), Atom.variable(sympy.Symbol("y"), 0)
+    >>> is_bounded([Polynomial.of_atom(small) ** 2]), is_bounded([Polynomial.of_atom(open_)])
+    (True, False)
+    """
+    bounds = {atom: atom_interval(atom) for row in rows for atom in row.atoms}
+    if any(None in bound for bound in bounds.values()):
+        return False
+    largest = {atom: max(abs(low or 0), abs(high or 0)) for atom, (low, high) in bounds.items()}
+    return all(extent(row, largest) < EXACT for row in rows)

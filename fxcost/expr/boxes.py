@@ -13,15 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from fxcost.expr.bounds import atom_interval, extent
+from fxcost.expr.bounds import atom_interval, is_bounded
 from fxcost.expr.domain import Domain
 from fxcost.expr.fibre import fibre_of, parts
 from fxcost.expr.kernel import Plan
 from fxcost.expr.polynomial import Atom, Polynomial
 from fxcost.expr.vectorised import Array
-
-EXACT = 2**61
-"""Rows within this bound have differences that are calculated in int64, fibres included."""
 
 Range = Callable[[Array, Array], tuple[Array, Array]]
 """From the first and last positions of boxes, an atom's smallest and largest value in each."""
@@ -82,7 +79,7 @@ class Search:
         self.names = sorted({name for atom in atoms for name in atom.names} - {fibre.key[1] if fibre else ""})
         self.axes = [_axis(domain, name, variables.get(name)) for name in self.names]
         self.fibre_axis = _axis(domain, fibre.key[1], fibre) if fibre else np.array([0])
-        self.possible = _is_bounded(rows) and all(axis is not None for axis in (*self.axes, self.fibre_axis))
+        self.possible = is_bounded(rows) and all(axis is not None for axis in (*self.axes, self.fibre_axis))
         constant, slope = zip(*(parts(row, fibre) for row in rows), strict=True)
         self.plan = Plan.of([*constant, *slope])
         if self.possible:
@@ -137,15 +134,6 @@ def _below(differences: Array, lows: Array, highs: Array) -> tuple[Array, Array]
     """Return lower bounds of the differences' constant parts and slopes: one line per difference."""
     bounds = np.maximum(differences, 0) @ lows + np.minimum(differences, 0) @ highs
     return bounds[0], bounds[1]
-
-
-def _is_bounded(rows: Sequence[Polynomial]) -> bool:
-    """Say whether differences of rows, and their parts, are calculated exactly in int64."""
-    bounds = {atom: atom_interval(atom) for row in rows for atom in row.atoms}
-    if any(None in bound for bound in bounds.values()):
-        return False
-    largest = {atom: max(abs(low or 0), abs(high or 0)) for atom, (low, high) in bounds.items()}
-    return all(extent(row, largest) < EXACT for row in rows)
 
 
 def _axis(domain: Domain, name: str, atom: Atom | None) -> Any:

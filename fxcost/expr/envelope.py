@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fxcost.expr.bounds import atom_interval, extent
+from fxcost.expr.bounds import atom_interval, is_bounded
 from fxcost.expr.domain import Domain
 from fxcost.expr.evaluation import evaluate_arrays
 from fxcost.expr.fibre import fibre_of, parts
@@ -29,9 +29,6 @@ MOST_VALUES = 1 << 25
 
 CHUNK = 1 << 12
 """Points are looked at so many at a time."""
-
-EXACT = 2**61
-"""Rows within this bound are calculated in int64."""
 
 
 def envelope(rows: Sequence[Polynomial], domain: Domain) -> list[int] | None:
@@ -79,11 +76,7 @@ class _Lines:
         size = math.prod((domain.axes[name].size for name in names), start=1.0)
         if low is None or high is None or size > MOST_POINTS or size * len(rows) > MOST_VALUES:
             return None
-        bounds = {atom: atom_interval(atom) for atom in atoms}
-        if any(None in bound for bound in bounds.values()):
-            return None
-        largest = {atom: max(abs(least or 0), abs(most or 0)) for atom, (least, most) in bounds.items()}
-        if any(extent(row, largest) >= EXACT for row in rows):
+        if not is_bounded(rows):
             return None
         axes = [domain.values(name) for name in names]
         mesh: dict[str, Array] = dict(zip(names, np.ix_(*axes), strict=True))

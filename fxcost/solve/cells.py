@@ -56,8 +56,9 @@ class Ground:
     @property
     def effort(self) -> Effort:
         """What was spent so far."""
-        paths = sum(len(regions.known) for regions in self.regions)
-        return Effort(paths, self.budget.spent())
+        known = [region for regions in self.regions for region in regions.known]
+        verified = [region.basis for region in known if region.basis.startswith("verified")]
+        return Effort(len(known), self.budget.spent(), tuple(dict.fromkeys(verified)))
 
     @property
     def filtered(self) -> bool:

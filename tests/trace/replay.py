@@ -5,16 +5,13 @@ from __future__ import annotations
 import contextlib
 import random
 
-import torch
-
 from fxcost.errors import FactoryError
 from fxcost.expr import Domain, evaluate
-from fxcost.trace import Subject, Training, generic_hint, trace
+from fxcost.trace import Subject, generic_hint, trace
 from tests.oracles import memory
+from tests.oracles.agreement import RECIPES
 
-SGD = Training(torch.optim.SGD, options={"lr": 1e-3, "momentum": 0.9})
-ADAMW = Training(torch.optim.AdamW)
-RECIPES = {"inference": (None, None), "sgd": (SGD, memory.SGD), "adamw": (ADAMW, memory.ADAMW)}
+SGD, ADAMW = (RECIPES[name][0] for name in ("sgd", "adamw"))
 
 
 def traced(factory, training=None, **hint):
