@@ -19,7 +19,7 @@ from fxcost.cache.records import Reader, is_whole, region_record
 from fxcost.cache.sources import digest_of, digests, model_sources
 from fxcost.cache.trees import UnwritableError, Writer, trees
 from fxcost.costs import DEFINITIONS, Region, Regions
-from fxcost.errors import FxcostError
+from fxcost.errors import FxcostError, UnknownOperatorError
 from fxcost.expr import Domain
 from fxcost.program import Program
 from fxcost.trace import Subject
@@ -92,11 +92,18 @@ class Store:
             self._warn(f"cannot be read: {error}; FXCOST_CACHE names another folder, or is off")
 
     def changed(self) -> None:
-        """Write what is known, or put that off where it was done a moment ago."""
-        for region in self.known[self._whole :]:
-            if not is_whole(region):
-                for definition in DEFINITIONS:
-                    region.expression(definition)
+        """Write what is known, or put that off where it was done a moment ago.
+
+        A region of several programs that lacks a closed form, as an operator lacks a formula, is not written.
+        """
+        try:
+            for region in self.known[self._whole :]:
+                if not is_whole(region):
+                    for definition in DEFINITIONS:
+                        region.expression(definition)
+        except UnknownOperatorError:
+            self._closed = True
+            return
         self._whole = len(self.known)
         self._pending = True
         if time.monotonic() < self._next:

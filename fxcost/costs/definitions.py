@@ -94,3 +94,6 @@ DEFINITIONS: tuple[Definition, ...] = (
         None,
     ),
 )
+
+SUMS = tuple(each.contributions for each in DEFINITIONS if each.contributions is not None)
+"""The quantities that are sums."""

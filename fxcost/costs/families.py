@@ -25,7 +25,7 @@ from fxcost.costs.counting import (
     varying,
     verifying,
 )
-from fxcost.costs.definitions import DEFINITIONS
+from fxcost.costs.definitions import SUMS
 from fxcost.costs.forms import Counted, Traced
 from fxcost.costs.region import Region
 from fxcost.costs.sizes import Sizes
@@ -39,9 +39,6 @@ Trace: TypeAlias = "Callable[[Config, Mapping[str, int]], Program]"
 
 MOST_FAILURES = 2
 """After so many a hyperparameter's values are traced one by one, on every path."""
-
-SUMS = tuple(each.contributions for each in DEFINITIONS if each.contributions is not None)
-"""The quantities that are sums."""
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, TypeAlias
@@ -13,6 +13,7 @@ from fxcost.costs.memory import alive_rows
 from fxcost.costs.repeats import Repeats, repeats
 from fxcost.costs.sizes import Sizes
 from fxcost.costs.timeline import Timeline
+from fxcost.errors import UnknownOperatorError
 from fxcost.expr import Expression, Normaliser, Polynomial, Row
 from fxcost.expr.prune import prune
 
@@ -46,6 +47,18 @@ def closed_form(definition: Definition, form: Form) -> Expression:
     if definition.contributions is None:
         return Expression(prune(form.rows(), normaliser.domain).rows)
     return Expression.of(form.total(definition.contributions), definition.name)
+
+
+def answered(form: Form, quantities: Iterable[Contributions]) -> list[Contributions]:
+    """Return which sums a form has: not those for which an operator lacks a formula, which raise then."""
+    found = []
+    for contributions in quantities:
+        try:
+            form.total(contributions)
+        except UnknownOperatorError:
+            continue
+        found.append(contributions)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,10 +148,13 @@ class Counted:
         """Tell whether a program traced at other counts has the timeline and the sums that this form says."""
         if not self.repeats.agrees(traced.timeline, counters):
             return False
-        for contributions in quantities:
-            said = self.base.total(contributions)
-            for name, growth in self._growth(contributions).items():
-                said = said + growth * self.repeats.steps_from_base(name, counters[name])
-            if said != traced.total(contributions):
-                return False
-        return True
+        known = answered(self, quantities)
+        return known == answered(traced, known) and all(
+            self._total_at(counters, each) == traced.total(each) for each in known
+        )
+
+    def _total_at(self, counters: Mapping[str, int], contributions: Contributions) -> Polynomial:
+        said = self.base.total(contributions)
+        for name, growth in self._growth(contributions).items():
+            said = said + growth * self.repeats.steps_from_base(name, counters[name])
+        return said

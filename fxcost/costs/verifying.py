@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from fxcost.costs.definitions import DEFINITIONS
-from fxcost.costs.forms import Form, Traced
+from fxcost.costs.definitions import SUMS
+from fxcost.costs.forms import Form, Traced, answered
 from fxcost.costs.region import Region
 from fxcost.errors import FactoryError
 from fxcost.expr import Domain
@@ -52,8 +52,10 @@ def _with_others_chosen(region: Region, domain: Domain, names: list[str]) -> Con
 
 def _alike(form: Form, single: Traced, values: Mapping[str, Number]) -> bool:
     """Tell whether all quantities of two forms are equal at a point."""
-    sums = [each.contributions for each in DEFINITIONS if each.contributions is not None]
     peaks = [max(row.polynomial.evaluate(values) for row in each.rows()) for each in (form, single)]
-    return peaks[0] == peaks[1] and all(
-        form.total(each).evaluate(values) == single.total(each).evaluate(values) for each in sums
+    known = answered(form, SUMS)
+    return (
+        peaks[0] == peaks[1]
+        and known == answered(single, known)
+        and all(form.total(each).evaluate(values) == single.total(each).evaluate(values) for each in known)
     )

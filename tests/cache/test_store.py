@@ -20,6 +20,7 @@ from fxcost.cache.file import FORMAT, CacheWarning
 from fxcost.costs.stored import Stored
 from fxcost.errors import InvalidConfigError
 from tests.test_zoo import at_least_depth
+from tests.trace.switches import of_texts
 from tests.zoo import ZOO
 from tests.zoo_plain import mlp, swiglu_block
 
@@ -46,7 +47,9 @@ def only(folder):
 
 
 @pytest.mark.parametrize(
-    "factory", [*map(at_least_depth, ZOO[2::30]), mlp, swiglu_block], ids=lambda factory: factory.__name__
+    "factory",
+    [*map(at_least_depth, ZOO[2::30]), mlp, swiglu_block, of_texts],
+    ids=lambda factory: factory.__name__,
 )
 def test_what_is_read_of_the_zoo_equals_what_a_fresh_compile_gives(factory, folder, no_tracing):
     compile_and_forget(factory, training=TRAINING)
@@ -215,6 +218,40 @@ def test_an_exported_program_is_not_cached(folder):
         torch.nn.Linear(4, 2), (torch.zeros(3, 4),), dynamic_shapes={"input": {0: Dim("n", max=9)}}
     )
     assert fc.cost(program).parameters(n=3) == 10
+    assert not folder.exists()
+
+
+WITHOUT_A_FORMULA = """
+import torch
+from torch import nn
+
+import fxcost as fc
+
+
+@torch.library.custom_op("fxcost_tests::quadrupled", mutates_args=())
+def quadrupled(values: torch.Tensor) -> torch.Tensor:
+    return values * 4
+
+
+@quadrupled.register_fake
+def _(values: torch.Tensor) -> torch.Tensor:
+    return torch.empty_like(values)
+
+
+class Layer(nn.Linear):
+    def forward(self, inputs):
+        return quadrupled(super().forward(inputs))
+
+
+@fc.model(depth=fc.Int(1, 20), batch=fc.Int(2, 9), example=lambda batch: torch.zeros(batch, 4))
+def net(depth):
+    return nn.Sequential(*[Layer(4, 4) for _ in range(depth)])
+"""
+
+
+def test_a_form_that_lacks_a_formula_is_used_but_not_cached(folder, imported):
+    cost = fc.cost(imported(WITHOUT_A_FORMULA).net)
+    assert cost.parameters(depth=7, batch=3) == 7 * (4 * 4 + 4)
     assert not folder.exists()
 
 

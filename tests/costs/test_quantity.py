@@ -269,3 +269,34 @@ def test_a_quantity_says_what_its_value_rests_on():
     cost = fc.cost(stack)
     assert cost.parameters.basis(depth=20, batch=3) == "verified at depth=5; depth=1"
     assert cost.parameters(depth=20, batch=3) == 20 * 20
+
+
+def test_an_operator_without_a_formula_leaves_depth_and_choices_their_closed_forms():
+    @torch.library.custom_op("fxcost_tests::tripled", mutates_args=())
+    def tripled(values: torch.Tensor) -> torch.Tensor:
+        return values * 3
+
+    @tripled.register_fake
+    def _(values: torch.Tensor) -> torch.Tensor:
+        return torch.empty_like(values)
+
+    class Thrice(nn.Linear):
+        def forward(self, inputs):
+            return tripled(super().forward(inputs))
+
+    @fc.model(
+        depth=fc.Int(1, 20),
+        head=fc.Choice("wide", "slim"),
+        batch=fc.Int(2, 9),
+        example=lambda batch: rows(batch, 4),
+    )
+    def stack(depth, head):
+        heads = {"wide": lambda: Thrice(4, 8), "slim": lambda: nn.Linear(4, 3)}
+        return nn.Sequential(*[Thrice(4, 4) for _ in range(depth)], fc.Switch(head, heads))
+
+    cost = fc.cost(stack)
+    config = {"depth": 11, "head": "wide", "batch": 5}
+    assert cost.peak_memory(**config) == real_peak(stack, config)
+    assert cost.parameters.basis(**config) == "verified at depth=5; depth=1; head='wide'"
+    with pytest.raises(UnknownOperatorError, match="fxcost_tests::tripled"):
+        cost.flops(**config)
