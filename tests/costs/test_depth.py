@@ -91,12 +91,12 @@ def test_verification_is_at_both_ends_where_the_last_depth_is_near():
     assert cost_of(near).first.basis == "verified at depth=6; depth=1"
 
 
-def test_verification_is_at_the_last_depth_where_positions_are_looked_at():
+def test_verification_is_at_both_ends_and_between_where_positions_are_looked_at():
     @deep.deep(depth=fc.Int(1, 30))
     def looking(depth, width):
         return nn.Sequential(*(nn.Linear(width, width, bias=index != 40) for index in range(depth)))
 
-    assert cost_of(looking).first.basis == "verified at depth=30; depth=1"
+    assert cost_of(looking).first.basis == "verified at depth=30; depth=1; depth=16"
 
 
 def test_a_long_range_is_verified_nearby():
