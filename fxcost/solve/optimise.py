@@ -13,6 +13,7 @@ from fxcost.solve.cells import Cell, Ground
 from fxcost.solve.climbing import climbed
 from fxcost.solve.lattice import Boxes, Point
 from fxcost.solve.limits import Limit, every
+from fxcost.solve.problems import Problem
 from fxcost.solve.quantities import Quantity
 from fxcost.solve.spelling import amount
 from fxcost.solve.verdicts import Infeasible, Optimum, Unknown
@@ -84,7 +85,8 @@ class Optimisation:
         self.quantity = quantity
         self.limit = every(*limits)
         self.sign = sign
-        self.ground = Ground((quantity, *self.limit.quantities), restriction, budget)
+        self.problem = Problem(self.limit, restriction, quantity, sign)
+        self.ground = Ground(self.problem.quantities, restriction, budget)
         self.best: tuple[int, Point] | None = None
         self._bounds: dict[Cell, int] = {}
 
@@ -95,7 +97,7 @@ class Optimisation:
                 self._improve(cell)
             if self.best is None:
                 self.ground.require_settings()
-                return Infeasible(str(self.limit), self.ground.effort)
+                return Infeasible(str(self.limit), self.ground.effort, self.problem)
         except OutOfBudgetError as error:
             if self.best is None:
                 return Unknown(self._statement, str(error), self.ground.effort)
@@ -121,6 +123,7 @@ class Optimisation:
             bound=None if bound is None else self.sign * bound,
             reason=reason,
             effort=self.ground.effort,
+            problem=self.problem,
         )
 
     def _bound(self) -> int | None:

@@ -6,6 +6,7 @@ from fxcost.solve.budget import DEFAULT_SECONDS, Budget, OutOfBudgetError, Progr
 from fxcost.solve.cells import Cell, Ground
 from fxcost.solve.lattice import Point
 from fxcost.solve.limits import Limit, every
+from fxcost.solve.problems import Problem
 from fxcost.solve.readings import readings
 from fxcost.solve.shrinking import lowered
 from fxcost.solve.verdicts import Found, Infeasible, Proved, Refuted, Unknown
@@ -100,7 +101,7 @@ def find(
     except OutOfBudgetError as error:
         return Unknown(str(both), str(error), ground.effort)
     if found is None:
-        return Infeasible(str(both), ground.effort)
+        return Infeasible(str(both), ground.effort, Problem(both, restriction))
     cell, point = found
     return Found(str(both), ground.lattice.config(point), readings(both, cell, point), ground.effort)
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fxcost.errors import UnknownVerdictError
 from fxcost.solve.spelling import amount, compared, count
 from fxcost.space import Config
 from fxcost.space.spelling import assignments_text
 from fxcost.units import Unit
+
+if TYPE_CHECKING:
+    from fxcost.solve.problems import Problem
 
 
 @dataclass(frozen=True)
@@ -172,10 +175,12 @@ class Infeasible:
     Attributes:
         statement: What was asked.
         effort: What the proof took.
+        problem: The question itself.
     """
 
     statement: str
     effort: Effort
+    problem: Problem | None = field(default=None, repr=False, compare=False)
 
     def __bool__(self) -> bool:
         return False
@@ -201,6 +206,7 @@ class Optimum:
         bound: No setting is better than this; None where nothing is proved of all settings.
         reason: Why better settings could not be excluded; None where they were.
         effort: What the search took.
+        problem: The question itself.
     """
 
     statement: str
@@ -211,6 +217,7 @@ class Optimum:
     bound: int | None
     reason: str | None
     effort: Effort
+    problem: Problem | None = field(default=None, repr=False, compare=False)
 
     @property
     def proved(self) -> bool:
