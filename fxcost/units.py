@@ -154,6 +154,24 @@ def format(value: int | float | Fraction, unit: Unit) -> str:
     return f"{_rounded(amount, digits)} {spelling}".rstrip()
 
 
+def format_bound(value: int | Fraction, unit: Unit, *, up: bool) -> str:
+    """Return a quantity as text that `parse` reads as no less (or no more) than it is.
+
+    Args:
+        value: The quantity, 0 or more.
+        unit: Its unit.
+        up: Whether the text may say more than the value, or less.
+
+    >>> format_bound(24_000_000_001, Unit.BYTES, up=True), format_bound(1049, Unit.COUNT, up=False)
+    ('22.36 GiB', '1.0 k')
+    """
+    amount = Fraction(value)
+    spelling, digits = ("$", 2) if unit is Unit.DOLLARS else _printed_in(amount, unit)
+    steps = amount / _SCALES[unit][spelling] * 10**digits
+    rounded = _rounded(Fraction(math.ceil(steps) if up else math.floor(steps), 10**digits), digits)
+    return f"${rounded}" if unit is Unit.DOLLARS else f"{rounded} {spelling}".rstrip()
+
+
 def _printed_in(amount: Fraction, unit: Unit) -> tuple[str, int]:
     """Return the largest unit that `amount` fills when printed, and the digits behind the point."""
     spellings, usual = _PRINTED[unit]

@@ -86,6 +86,20 @@ class Budget:
         yield
         self._uncounted += time.perf_counter() - before
 
+    @contextmanager
+    def half(self) -> Iterator[Budget]:
+        """Lend half of the seconds left, and the regions, to a question that is a part of this one.
+
+        Raises:
+            OutOfBudgetError: There are no seconds left.
+        """
+        lent = Budget(self.left() / 2, self.progress, self.regions - self._traced)
+        try:
+            yield lent
+        finally:
+            self._traced += lent._traced
+            self._uncounted += lent._uncounted
+
     def tell(self, message: str) -> None:
         """Report progress."""
         if self.progress is not None:

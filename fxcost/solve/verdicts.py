@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from fxcost.errors import UnknownVerdictError
+from fxcost.errors import DeclarationError, UnknownVerdictError
+from fxcost.solve.budget import DEFAULT_SECONDS, Budget, Progress
 from fxcost.solve.spelling import amount, compared, count
 from fxcost.space import Config
 from fxcost.space.spelling import assignments_text
 from fxcost.units import Unit
 
 if TYPE_CHECKING:
+    from fxcost.solve.contradictions import Contradiction
     from fxcost.solve.problems import Problem
 
 
@@ -181,6 +183,42 @@ class Infeasible:
     statement: str
     effort: Effort
     problem: Problem | None = field(default=None, repr=False, compare=False)
+
+    def explain(
+        self, *, time_limit: float = DEFAULT_SECONDS, progress: Progress | None = None
+    ) -> Contradiction:
+        """Find out which limits, restrictions and conditions are in conflict, and what would resolve that.
+
+        It takes a proof for each of them, so it is asked for: `find` does not wait for it.
+
+        Args:
+            time_limit: Seconds of search; what is not proved by then says so.
+            progress: Is told what happens, in a few words at a time.
+
+        Returns:
+            A smallest set of demands in conflict, each with the smallest change that suffices alone.
+
+        Raises:
+            DeclarationError: The verdict does not come from a question.
+
+        Example:
+            >>> import torch, fxcost as fc
+            >>> space = fc.Space(width=fc.Int(8, 64), batch=fc.Int(2, 32))
+            >>> @fc.model(space=space, example=lambda batch: torch.zeros(batch, 4))
+            ... def net(width):
+            ...     return torch.nn.Linear(4, width)
+            >>> cost = fc.cost(net)
+            >>> print(fc.find(cost.parameters >= 100, cost.flops <= "2 kFLOP", batch=(16, 32)).explain())
+            in conflict, and no fewer (1 region, ... s):
+              flops <= 2 kFLOP: would have to be flops <= 2.56 kFLOP
+              parameters >= 100: would have to be parameters >= 75
+              batch >= 16: would have to be batch >= 12
+        """
+        from fxcost.solve.explaining import contradiction
+
+        if self.problem is None:
+            raise DeclarationError(f"{self}: explained is what `find`, `maximize` or `minimize` returned")
+        return contradiction(self.problem, Budget(time_limit, progress))
 
     def __bool__(self) -> bool:
         return False
