@@ -60,7 +60,17 @@ def _step(sizes: Sizes, event: Event) -> Step:
 
 def _label(sizes: Sizes, event: Event) -> str:
     storage = sizes.program.storages[event.storage]
-    return f"{event.phase} of {storage.module or 'the model'}, {storage.operator}"
+    return label(event.phase, storage.module, storage.operator)
+
+
+def label(phase: str, module: str, operator: str) -> str:
+    """Return where in a run something happens.
+
+    Example:
+        >>> label("backward", "head", "aten.mm.default")
+        'backward of head, aten.mm.default'
+    """
+    return f"{phase} of {module or 'the model'}, {operator}"
 
 
 def masked(label: str) -> str:

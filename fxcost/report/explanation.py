@@ -11,7 +11,7 @@ from rich.text import Text
 
 from fxcost import units
 from fxcost.quantity import Quantity
-from fxcost.report.terms import Term, largest_terms, terms_table
+from fxcost.report.terms import Term, binding_line, largest_terms, terms_table
 from fxcost.report.text import as_text, indented
 from fxcost.solve import Limit, Refuted
 from fxcost.solve.verdicts import Reading
@@ -26,10 +26,12 @@ class Violation:
     Attributes:
         reading: The quantity's value and its bound.
         terms: What adds most to the value, largest first.
+        line: The user's line that runs at the worst moment; "" where the quantity has none.
     """
 
     reading: Reading
     terms: tuple[Term, ...]
+    line: str = ""
 
     @property
     def excess(self) -> str:
@@ -47,7 +49,8 @@ class Violation:
         asked = {"quantity": reading.name, "relation": reading.relation, "bound": int(reading.bound)}
         over = {"value": reading.value, "excess": int(reading.value - reading.bound)}
         terms = [term.as_dict() for term in self.terms]
-        return {**asked, **over, "unit": reading.unit.symbol, "terms": terms}
+        binding = {"point": reading.binding, "line": self.line} if reading.binding else None
+        return {**asked, **over, "unit": reading.unit.symbol, "binding": binding, "terms": terms}
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ class Explanation:
         """Return it for rich: for each violation what is wrong, and a table of the largest terms."""
         parts: list[RenderableType] = []
         for violation in self.violations:
-            parts.append(Text(f"{violation.reading}: {violation.excess}"))
+            where = (f"  {violation.line}", "cyan") if violation.line else ""
+            parts.append(Text.assemble(f"{violation.reading}: {violation.excess}", where))
             parts.append(indented(terms_table(violation.terms, violation.reading.value)))
         return Group(*parts)
 
@@ -94,12 +98,14 @@ def explained(limit: Limit, verdict: Refuted) -> Explanation:
     """
     readings = zip(limit.comparisons, verdict.readings, strict=True)
     violations = tuple(
-        Violation(reading, _terms(comparison.quantity, verdict.counterexample))
+        _violation(comparison.quantity, reading, verdict.counterexample)
         for comparison, reading in readings
         if not reading.holds
     )
     return Explanation(verdict.statement, verdict.counterexample, violations)
 
 
-def _terms(quantity: object, config: Config) -> tuple[Term, ...]:
-    return largest_terms(quantity, config) if isinstance(quantity, Quantity) else ()
+def _violation(quantity: object, reading: Reading, config: Config) -> Violation:
+    if not isinstance(quantity, Quantity):
+        return Violation(reading, ())
+    return Violation(reading, largest_terms(quantity, config), binding_line(quantity, config))

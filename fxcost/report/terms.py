@@ -11,6 +11,7 @@ from rich.table import Table
 
 from fxcost import units
 from fxcost.costs import Contribution
+from fxcost.costs.timeline import label, masked
 from fxcost.quantity import Quantity
 from fxcost.report.places import line_of
 from fxcost.report.repeats import alike
@@ -67,6 +68,29 @@ def largest_terms(quantity: Quantity, config: Mapping[str, Any]) -> tuple[Term, 
         for module, group in groups
     ]
     return tuple(sorted(terms, key=lambda term: -term.amount)[:MOST])
+
+
+def binding_line(quantity: Quantity, config: Mapping[str, Any]) -> str:
+    """Return the user's line that runs when a peak is reached; "" where that is not one line.
+
+    Example:
+        >>> import torch, fxcost as fc
+        >>> @fc.model(width=fc.Int(8, 64), batch=fc.Int(2, 32), example=lambda batch: torch.zeros(batch, 4))
+        ... def net(width):
+        ...     return torch.nn.Linear(4, width)
+        >>> binding_line(fc.cost(net).parameters, {"width": 8, "batch": 2})
+        ''
+    """
+    point = masked(quantity.binding(**config))
+    if not point:
+        return ""
+    parts = [part for part, _ in quantity.terms(sys.maxsize, **config)]
+    lines = {
+        line_of(part.source)
+        for part in parts
+        if masked(label(part.phase, part.module, part.operator)) == point
+    }
+    return lines.pop() if len(lines) == 1 else ""
 
 
 def terms_table(terms: Sequence[Term], total: int) -> Table:

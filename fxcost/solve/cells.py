@@ -210,6 +210,12 @@ class Cell:
         values = self.ground.lattice.values(point)
         return quantity.expression(self._by_factory[id(quantity.regions)]).evaluate(values)
 
+    def binding(self, quantity: Quantity, point: Point) -> str:
+        """Return where in a run a peak is reached at a point of the cell; "" for any other quantity."""
+        values = self.ground.lattice.values(point)
+        label = quantity.expression(self._by_factory[id(quantity.regions)]).binding(values).label
+        return "" if label == quantity.name else label
+
     def quick_value(self, quantity: Quantity, point: Point) -> int:
         """Return a quantity's value at a point as the search calculates it."""
         return self.cost(quantity).enclosure.at(point)

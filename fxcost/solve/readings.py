@@ -25,4 +25,5 @@ def _reading(comparison: Comparison, cell: Cell, point: Point) -> Reading:
         bound=bound if isinstance(bound, int | Fraction) else cell.value(bound, point),
         written=comparison.written,
         holds=comparison.compare(lambda quantity: cell.value(quantity, point)),
+        binding=cell.binding(comparison.quantity, point),
     )

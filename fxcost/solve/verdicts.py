@@ -54,6 +54,7 @@ class Reading:
         bound: The value it was compared with.
         written: The bound as the user wrote it.
         holds: Whether the comparison is true.
+        binding: Where the value is reached, of a maximum over program points; "" for any other quantity.
     """
 
     name: str
@@ -63,10 +64,12 @@ class Reading:
     bound: int | Fraction
     written: str
     holds: bool
+    binding: str = ""
 
     def __str__(self) -> str:
         value, bound = compared(self.value, self.bound, self.unit)
-        return f"{self.name} is {value}, limit {self.relation} {bound}"
+        where = f" ({self.binding.removesuffix('.default')})" if self.binding else ""
+        return f"{self.name} is {value}{where}, limit {self.relation} {bound}"
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,11 @@ class Refuted:
         """The quantities' values at the counterexample, by name."""
         return {reading.name: reading.value for reading in self.readings}
 
+    @property
+    def binding(self) -> Mapping[str, str]:
+        """Where quantities that are maxima over program points reach these values, by name."""
+        return {reading.name: reading.binding for reading in self.readings if reading.binding}
+
     def __bool__(self) -> bool:
         return False
 
@@ -132,8 +140,9 @@ class Refuted:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `--json` prints."""
-        example = dict(self.counterexample)
-        return _dict("refuted", self.statement, self.effort, counterexample=example, values=dict(self.values))
+        example, values = dict(self.counterexample), dict(self.values)
+        found = {"counterexample": example, "values": values, "binding": dict(self.binding)}
+        return _dict("refuted", self.statement, self.effort, **found)
 
 
 @dataclass(frozen=True)
@@ -210,8 +219,8 @@ class Infeasible:
             >>> cost = fc.cost(net)
             >>> print(fc.find(cost.parameters >= 100, cost.flops <= "2 kFLOP", batch=(16, 32)).explain())
             in conflict, and no fewer (1 region, ... s):
-              flops <= 2 kFLOP: would have to be flops <= 2.56 kFLOP
               parameters >= 100: would have to be parameters >= 75
+              flops <= 2 kFLOP: would have to be flops <= 2.56 kFLOP
               batch >= 16: would have to be batch >= 12
         """
         from fxcost.solve.explaining import contradiction

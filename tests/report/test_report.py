@@ -98,8 +98,32 @@ def test_an_explanation_names_setting_excess_and_terms(cost: fc.Cost) -> None:
     first, second, *terms = str(explanation).splitlines()
     width = verdict.counterexample["width"]
     assert first == f"peak_memory <= 1 MiB & parameters <= 1 M does not hold at width={width}, batch=256"
-    assert second.endswith("too much")
+    assert " too much  " in second
     assert len(terms) == 5
+
+
+@pytest.mark.parametrize(
+    ("restriction", "point", "line"),
+    [
+        ({"width": 64}, "backward of layers.2, aten.sum.dim_IntList", "images = layer(images)"),
+        ({"batch": 2}, "step of optimizer, aten._foreach_sqrt.default", None),
+    ],
+)
+def test_a_peak_is_refuted_with_its_program_point_and_line(
+    cost: fc.Cost, restriction: dict[str, int], point: str, line: str | None
+) -> None:
+    limit = (cost.peak_memory <= "1 MiB") & (cost.parameters <= "1 B")
+    verdict = limit.prove(**restriction)
+    assert isinstance(verdict, fc.Refuted)
+    assert verdict.as_dict()["binding"] == {"peak_memory": point}
+    assert f"({point.removesuffix('.default')}), limit <= 1" in str(verdict)
+    (violation,) = explained(limit, verdict).violations
+    binding = violation.as_dict()["binding"]
+    assert binding["point"] == point == cost.peak_memory.binding(**verdict.counterexample)
+    file, _, number = binding["line"].rpartition(":")
+    assert bool(file) is (line is not None)
+    if line is not None:
+        assert Path(__file__).read_text().splitlines()[int(number) - 1].strip() == line
 
 
 @pytest.mark.parametrize(
