@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fxcost.solve.binding import Binding
+from fxcost.solve.contradictions import Contradiction, Demand, Relaxation
 from fxcost.solve.limits import Comparison, Limit, at_least, at_most, less_than, more_than
 from fxcost.solve.optimise import maximize, minimize
 from fxcost.solve.partition import Partition, Piece, partition
@@ -11,7 +13,10 @@ from fxcost.solve.questions import find, prove
 from fxcost.solve.verdicts import Effort, Found, Infeasible, Optimum, Proved, Reading, Refuted, Unknown
 
 __all__ = [
+    "Binding",
     "Comparison",
+    "Contradiction",
+    "Demand",
     "Effort",
     "Found",
     "Infeasible",
@@ -24,6 +29,7 @@ __all__ = [
     "Quantity",
     "Reading",
     "Refuted",
+    "Relaxation",
     "Unknown",
     "at_least",
     "at_most",

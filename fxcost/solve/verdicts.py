@@ -15,6 +15,7 @@ from fxcost.space.spelling import assignments_text
 from fxcost.units import Unit
 
 if TYPE_CHECKING:
+    from fxcost.solve.binding import Binding
     from fxcost.solve.contradictions import Contradiction
     from fxcost.solve.problems import Problem
 
@@ -270,6 +271,29 @@ class Optimum:
     def proved(self) -> bool:
         """Whether no setting is better."""
         return self.bound == self.value
+
+    def explain(self) -> Binding:
+        """Return what binds: for each hyperparameter the next value that is better, and the limits it breaks.
+
+        Raises:
+            DeclarationError: The verdict does not come from a question.
+
+        Example:
+            >>> import torch, fxcost as fc
+            >>> space = fc.Space(width=fc.Int(8, 64), batch=fc.Int(2, 32))
+            >>> @fc.model(space=space, example=lambda batch: torch.zeros(batch, 4))
+            ... def net(width):
+            ...     return torch.nn.Linear(4, width)
+            >>> cost = fc.cost(net)
+            >>> print(fc.maximize(cost.parameters, cost.flops <= "2 kFLOP", batch=(8, 32)).explain())
+            width=31: with 32, parameters is 160, but flops is 2.05 kFLOP, limit <= 2.00 kFLOP
+            batch=8: makes no difference
+        """
+        from fxcost.solve.tightness import binding
+
+        if self.problem is None or self.problem.goal is None:
+            raise DeclarationError(f"{self}: explained is what `maximize` or `minimize` returned")
+        return binding(self.problem, self.problem.goal, self.config, self.value)
 
     def __bool__(self) -> bool:
         return True
