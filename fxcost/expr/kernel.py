@@ -1,10 +1,11 @@
-"""Evaluate many points at once: NumPy over chunks, in a number type that a proven bound allows."""
+"""Evaluate many points at once, in a number type that a proven bound allows: compiled, or by NumPy."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from fxcost.errors import ExpressionError
 from fxcost.expr.bounds import extent
+from fxcost.expr.compiled import Compiled
 from fxcost.expr.evaluation import evaluate_arrays
 from fxcost.expr.grid import Table
 from fxcost.expr.polynomial import Atom, Monomial, Polynomial
@@ -19,6 +21,9 @@ from fxcost.expr.vectorised import FLOAT, INT64, Array, plain
 
 DIRECT = 1 << 20
 """Values within so wide a range are found on an axis by a direct index."""
+
+MANY = 1 << 17
+"""From so many points on, compiling pays."""
 
 CHUNK = 8192
 """Points evaluated together: what the second-level cache holds."""
@@ -42,6 +47,14 @@ class Plan:
     atoms: tuple[Atom, ...]
     products: tuple[tuple[int, int], ...]
     coefficients: tuple[tuple[int, ...], ...]
+
+    def __reduce__(self) -> tuple[type[Plan], tuple[Any, ...]]:
+        return Plan, (self.atoms, self.products, self.coefficients)  # compiled code stays in its process
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        """The same, compiled."""
+        return Compiled(self)
 
     @classmethod
     def of(cls, rows: Sequence[Polynomial]) -> Plan:
@@ -98,6 +111,10 @@ def largest_row(rows: Sequence[Polynomial], plan: Plan, values: Mapping[str, npt
     size = math.prod(shape)
     if size == 0:
         return np.zeros(shape, dtype=np.int64)
+    if size >= MANY:
+        result = plan.compiled.largest(arrays, shape)
+        if result is not None:
+            return result
     flat = {name: np.broadcast_to(array, shape).reshape(-1) for name, array in arrays.items()}
     sources = [_source(atom, flat, size) for atom in plan.atoms]
     largest = {atom: source.largest for atom, source in zip(plan.atoms, sources, strict=True)}
