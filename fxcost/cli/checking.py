@@ -15,7 +15,7 @@ from fxcost.report.best import Best
 from fxcost.report.checked import Checked
 from fxcost.report.explanation import explained
 from fxcost.report.subject import Subject
-from fxcost.solve import Limit, Optimum, Proved, Refuted, maximize, prove
+from fxcost.solve import Infeasible, Limit, Optimum, Proved, Refuted, maximize, prove
 from fxcost.solve.limits import every
 
 
@@ -63,9 +63,12 @@ class _Asked:
         return nearest(self.subject.cost.space, verdict.counterexample, find)
 
     def with_largest(self, answer: Checked) -> Checked:
-        """Add the most parameters, and the most FLOPs with as many."""
+        """Add the most parameters, and the most FLOPs with as many; or why there is no setting."""
         quantities = self.subject.cost.quantities
         largest = self.largest(quantities["parameters"])
+        if isinstance(largest, Infeasible):
+            conflict = largest.explain(time_limit=self.seconds, progress=self.tell)
+            return replace(answer, largest=largest, conflict=conflict)
         if not isinstance(largest, Optimum):
             return replace(answer, largest=largest)
         fullest = self.largest(quantities["flops"], quantities["parameters"] >= largest.value)

@@ -11,7 +11,7 @@ from fxcost.compilation import Cost
 from fxcost.quantity import Quantity
 from fxcost.report.solved import Solved
 from fxcost.report.subject import Subject
-from fxcost.solve import maximize, minimize
+from fxcost.solve import Infeasible, Optimum, maximize, minimize
 
 Best: TypeAlias = Literal["largest", "smallest"]
 
@@ -19,7 +19,7 @@ Best: TypeAlias = Literal["largest", "smallest"]
 def solved(
     subject: Subject, best: Best, name: str, texts: Sequence[LimitText], seconds: float, tell: Tell
 ) -> Solved:
-    """Return the setting where a quantity is best, of those that keep limits.
+    """Return the setting where a quantity is best, of those that keep limits, and why there is no better one.
 
     Args:
         subject: The factory's costs and settings.
@@ -33,7 +33,10 @@ def solved(
     limits = [text.of(quantities) for text in texts]
     solve = maximize if best == "largest" else minimize
     goal = _quantity(subject.cost, name)
-    return Solved(subject, solve(goal, *limits, time_limit=seconds, progress=tell, **subject.restriction))
+    answer = solve(goal, *limits, time_limit=seconds, progress=tell, **subject.restriction)
+    if isinstance(answer, Infeasible):
+        return Solved(subject, answer, conflict=answer.explain(time_limit=seconds, progress=tell))
+    return Solved(subject, answer, binding=answer.explain() if isinstance(answer, Optimum) else None)
 
 
 def _quantity(cost: Cost, name: str) -> Quantity:

@@ -12,9 +12,11 @@ from rich.text import Text
 from fxcost.devices import Device
 from fxcost.report.best import Best, best_of
 from fxcost.report.explanation import Explanation
+from fxcost.report.places import line_of
+from fxcost.report.reasons import conflict_shown
 from fxcost.report.subject import Subject
 from fxcost.report.text import columns, indented
-from fxcost.solve import Optimum, Proved, Refuted, Unknown
+from fxcost.solve import Contradiction, Optimum, Proved, Refuted, Unknown
 from fxcost.space.spelling import assignments_text, spelled
 from fxcost.units import Unit
 from fxcost.units import format as amount
@@ -43,6 +45,7 @@ class Checked:
         most: The setting that needs most of the device, where all fit.
         largest: The most parameters for which the limits hold.
         fullest: The most FLOPs with that many parameters.
+        conflict: Why the limits hold for no setting at all; None where they hold for some.
     """
 
     subject: Subject
@@ -54,6 +57,7 @@ class Checked:
     most: Best | None = None
     largest: Best | None = None
     fullest: Best | None = None
+    conflict: Contradiction | None = None
 
     def shown(self) -> Group:
         """Return the answer for rich."""
@@ -67,6 +71,8 @@ class Checked:
         rows = self._advice()
         if rows:
             parts += [Text(), columns(rows, ("bold", "", "dim"))]
+        if self.conflict is not None:
+            parts += [Text(), conflict_shown(self.conflict)]
         return Group(*parts, Text(), Text(SCOPE, style="dim"))
 
     def as_dict(self) -> dict[str, Any]:
@@ -82,6 +88,7 @@ class Checked:
             "violations": [violation.as_dict() for violation in violations],
             "nearest": dict(self.nearest),
             **{name: answer and answer.as_dict() for name, answer in best.items()},
+            "conflict": self.conflict and self.conflict.as_dict(line_of),
             "scope": SCOPE,
         }
 

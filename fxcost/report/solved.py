@@ -9,9 +9,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from fxcost.report.best import Best
+from fxcost.report.places import line_of
+from fxcost.report.reasons import binding_shown, conflict_shown
 from fxcost.report.subject import Subject
 from fxcost.report.text import columns
-from fxcost.solve import Infeasible, Optimum, Unknown
+from fxcost.solve import Binding, Contradiction, Infeasible, Optimum, Unknown
 from fxcost.space.spelling import assignments_text
 from fxcost.units import format as amount
 
@@ -23,10 +25,14 @@ class Solved:
     Attributes:
         subject: The factory and its settings.
         answer: The best setting.
+        conflict: Why there is none; None where there is one, or that is unknown.
+        binding: Why there is no better one; None where there is none at all.
     """
 
     subject: Subject
     answer: Best
+    conflict: Contradiction | None = None
+    binding: Binding | None = None
 
     def shown(self) -> Group:
         """Return the answer for rich: the setting, and all costs there."""
@@ -34,11 +40,21 @@ class Solved:
         if isinstance(self.answer, Optimum):
             rows = [(name, amount(value, self._unit(name))) for name, value in self._costs().items()]
             parts += [Text(), columns(rows, ("", "bold"), right=(1,))]
+        if self.binding is not None and self.binding.hyperparameters:
+            parts += [Text(), binding_shown(self.binding)]
+        if self.conflict is not None:
+            parts += [Text(), conflict_shown(self.conflict)]
         return Group(*parts)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `--json` prints."""
-        return {**self.subject.as_dict(), **self.answer.as_dict(), "costs": self._costs()}
+        return {
+            **self.subject.as_dict(),
+            **self.answer.as_dict(),
+            "costs": self._costs(),
+            "conflict": self.conflict and self.conflict.as_dict(line_of),
+            "binding": self.binding and self.binding.as_dict(),
+        }
 
     def _headline(self) -> Text:
         match self.answer:

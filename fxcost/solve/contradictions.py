@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from fxcost.program import Source
+from fxcost.solve.refusals import Refusal
 from fxcost.solve.verdicts import Effort
 from fxcost.space import Config
 
@@ -95,7 +98,7 @@ class Contradiction:
 
     demands: tuple[Demand, ...]
     doubt: str | None
-    refusals: tuple[str, ...]
+    refusals: tuple[Refusal, ...]
     effort: Effort
 
     @property
@@ -109,20 +112,20 @@ class Contradiction:
         few = "and no fewer" if self.minimal else f"not proved that no fewer are: {self.doubt}"
         return f"in conflict, {few} ({self.effort})"
 
-    def lines(self) -> list[tuple[str, str]]:
-        """Return a line for each demand and refusal: it, and what it would have to be."""
-        refused = [(refusal, "does not count: the factory refuses it") for refusal in self.refusals]
-        return [*((demand.text, demand.advice) for demand in self.demands), *refused]
+    def refused(self, place: Callable[[Source], str] = str) -> list[str]:
+        """Return a line for each refusal; `place` writes lines of code."""
+        raised = [refusal.text(place) for refusal in self.refusals]
+        return [f"settings for which the factory raises {each} do not count" for each in raised]
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.headline}:", *(f"  {text}: {advice}" for text, advice in self.lines())])
+        return "\n".join([f"{self.headline}:", *(f"  {each}" for each in (*self.demands, *self.refused()))])
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return what `--json` prints."""
+    def as_dict(self, place: Callable[[Source], str] = str) -> dict[str, Any]:
+        """Return what `--json` prints; `place` writes lines of code."""
         return {
             "minimal": self.minimal,
             "doubt": self.doubt,
             "demands": [demand.as_dict() for demand in self.demands],
-            "refusals": list(self.refusals),
+            "refusals": [refusal.as_dict(place) for refusal in self.refusals],
             "seconds": round(self.effort.seconds, 3),
         }

@@ -33,7 +33,7 @@ def contradiction(problem: Problem, budget: Budget) -> Contradiction:
     return Contradiction(
         demands=tuple(relaxing.demand(each) for each in (*kept, *conditions)),
         doubt=doubt or doubt_of_conditions,
-        refusals=_refusals(problem),
+        refusals=_refusals(probe),
         effort=probe.effort(),
     )
 
@@ -67,8 +67,9 @@ def _fewest_conditions(probe: Probe, asked: Sequence[Asked]) -> tuple[list[Condi
     return kept, doubt
 
 
-def _refusals(problem: Problem) -> tuple[str, ...]:
-    """Return what the factories raise, each exception once."""
-    regions = [region for each in problem.quantities for region in each.regions.known]
-    refusals = [Refusal.of(region) for region in regions]
-    return tuple(dict.fromkeys(str(refusal) for refusal in refusals if refusal is not None))
+def _refusals(probe: Probe) -> tuple[Refusal, ...]:
+    """Return what the factories raise where it was asked, each exception once."""
+    known = [region for each in probe.problem.quantities for region in each.regions.known]
+    refused = [region for region in dict.fromkeys(known) if region.refusal is not None]
+    refusals = [Refusal.of(region) for region in refused if probe.reaches(region)]
+    return tuple(dict.fromkeys(refusal for refusal in refusals if refusal is not None))

@@ -12,7 +12,7 @@ from fxcost.solve.demands import Asked, Bound, restriction_of
 from fxcost.solve.limits import Comparison, Every, Limit
 from fxcost.solve.optimise import Optimisation
 from fxcost.solve.problems import Problem
-from fxcost.solve.quantities import Quantity
+from fxcost.solve.quantities import Quantity, Region
 from fxcost.solve.verdicts import Effort, Infeasible, Optimum, Unknown
 from fxcost.space import Condition, Config
 
@@ -82,6 +82,18 @@ class Probe:
                 return all(each.search.find(each.search.named(each.formula(limit))) is None for each in cells)
             except (FxcostError, ArithmeticError, ValueError) as error:
                 raise OutOfBudgetError(f"the closed forms do not reach beyond {condition}") from error
+
+    def reaches(self, region: Region) -> bool:
+        """Tell whether a path has settings where the problem asks; True where that is not decided in time."""
+        try:
+            with self.budget.half() as budget:
+                ground = Ground(self.problem.quantities, self.problem.restriction, budget)
+                search = ground.search()
+                for constraint in ground.constraints(region):
+                    search.require(constraint)
+                return search.find() is not None
+        except OutOfBudgetError:
+            return True
 
     def effort(self) -> Effort:
         """Return what was spent so far."""

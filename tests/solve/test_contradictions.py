@@ -148,8 +148,11 @@ def test_what_the_factory_refuses_is_told():
     memory, size = costs(SPACE, paths)
     answer = explained(size >= 20, memory <= "1 MB")
     assert advice(answer) == {"size >= 20": ["size >= 16"]}
-    assert answer.refusals == ("ValueError: too wide (net.py:7)",)
-    assert "ValueError: too wide (net.py:7): does not count: the factory refuses it" in str(answer)
+    assert "  settings for which the factory raises ValueError: too wide (net.py:7) do not count" in str(
+        answer
+    )
+    assert answer.as_dict()["refusals"] == [{"exception": "ValueError: too wide", "line": "net.py:7"}]
+    assert not explained(size >= 20, width=(8, 16)).refusals
 
 
 def test_what_the_goals_factory_refuses_does_not_count():
