@@ -79,29 +79,27 @@ class Quantity:
         names = self.regions.space.names
         if set(arrays) != set(names):
             raise ConfigError(f"{self.name}.many takes {', '.join(names)}; got {', '.join(arrays)}")
-        broadcast = dict(zip(arrays, np.broadcast_arrays(*arrays.values()), strict=True))
-        shape = next(iter(broadcast.values())).shape
-        given = {name: np.ravel(array) for name, array in broadcast.items()}
-        flat = {name: self.regions.domain.axes[name].encode_many(array) for name, array in given.items()}
-        left = np.ones(next(iter(flat.values())).shape, dtype=bool)
+        given = {name: np.asarray(array) for name, array in arrays.items()}
+        shape = np.broadcast_shapes(*(array.shape for array in given.values()))
+        spread = {name: np.broadcast_to(array, shape) for name, array in given.items()}
+        encoded = {name: self.regions.domain.axes[name].encode_many(array) for name, array in given.items()}
+        left = np.ones(shape, dtype=bool)
         parts: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = []
         while left.any():
             first = int(np.argmax(left))
-            region, _ = self._located({name: given[name][[first]].tolist()[0] for name in names})
-            inside = left & self._mask(region, flat)
-            parts.append((inside, self.expression(region).evaluate_many(_chosen(flat, inside))))
+            config = {name: array.flat[first : first + 1].tolist()[0] for name, array in spread.items()}
+            region, _ = self._located(config)
+            inside = left & _mask(region, encoded)
+            if inside.all():
+                return self.expression(region).evaluate_many(encoded)
+            chosen = {name: np.broadcast_to(array, shape)[inside] for name, array in encoded.items()}
+            parts.append((inside, self.expression(region).evaluate_many(chosen)))
             left &= ~inside
         exact = any(values.dtype == object for _, values in parts)
-        result = np.empty(left.shape, dtype=object if exact else np.int64)
+        result = np.empty(shape, dtype=object if exact else np.int64)
         for inside, values in parts:
             result[inside] = values
-        return result.reshape(shape)
-
-    def _mask(self, region: Region, flat: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.bool_]:
-        mask = np.ones(next(iter(flat.values())).shape, dtype=bool)
-        for condition in region.conditions:
-            mask &= np.asarray(evaluate_arrays(condition, flat), dtype=bool)
-        return mask
+        return result
 
     def _located(self, config: Mapping[str, Any]) -> tuple[Region, Mapping[str, Any]]:
         checked = self.regions.space.config(**config)
@@ -179,7 +177,9 @@ class Quantity:
         return limits.more_than(self, bound)
 
 
-def _chosen(
-    flat: Mapping[str, npt.NDArray[Any]], inside: npt.NDArray[np.bool_]
-) -> dict[str, npt.NDArray[Any]]:
-    return {name: array[inside] for name, array in flat.items()}
+def _mask(region: Region, values: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.bool_]:
+    """Return where a region's conditions hold."""
+    mask = np.ones((), dtype=bool)
+    for condition in region.conditions:
+        mask = mask & np.asarray(evaluate_arrays(condition, values), dtype=bool)
+    return mask
