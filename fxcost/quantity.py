@@ -21,7 +21,8 @@ from fxcost.costs import (
 )
 from fxcost.errors import ConfigError, InvalidConfigError
 from fxcost.expr import Expression, Polynomial, evaluate_arrays
-from fxcost.solve import Limit, limits
+from fxcost.solve import Limit, Sensitivity, limits
+from fxcost.solve.sensitivities import sensitivity
 
 
 class Quantity:
@@ -143,6 +144,33 @@ class Quantity:
         """Return which row of a maximum is the largest at a configuration; for the peak, a program point."""
         region, values = self._located(config)
         return self.expression(region).binding(values).label
+
+    def sensitivity(self, **config: Any) -> Sensitivity:
+        """Return how the value changes with each hyperparameter, next to a configuration and far from it.
+
+        The changes to the next smaller and the next larger value are exact. The elasticity between these,
+        d log(cost) / d log(value), is measured, an estimate. The growth is the degree of the closed form's
+        row that is largest in the end, or unknown where a row is no polynomial in the hyperparameter.
+
+        Args:
+            **config: Every hyperparameter by name.
+
+        Raises:
+            ConfigError: A hyperparameter is missing, unknown or outside the space.
+            InvalidConfigError: The factory itself refuses the configuration.
+
+        Example:
+            >>> import torch, fxcost as fc
+            >>> space = fc.Space(width=fc.Int(8, 64, step=8), batch=fc.Int(2, 32))
+            >>> @fc.model(space=space, example=lambda batch, width: torch.zeros(batch, width))
+            ... def net(width):
+            ...     return torch.nn.Linear(width, width)
+            >>> print(fc.cost(net).parameters.sensitivity(width=16, batch=2))
+            parameters is 272 at width=16, batch=2
+              width=16: 8: -200, 24: +328; elasticity 1.93, measured; grows as width**2
+              batch=2: 3: 0; elasticity 0.00, measured; does not grow
+        """
+        return sensitivity(self, config)
 
     def _contributions(self, config: Mapping[str, Any]) -> list[Contribution]:
         checked = self.regions.space.config(**config)

@@ -1,4 +1,4 @@
-"""What the commands say about why: no setting, no better setting."""
+"""What the commands say about why: no setting, no better setting, how a cost changes."""
 
 from __future__ import annotations
 
@@ -106,3 +106,41 @@ def test_what_is_not_explained_in_time_says_so(nets: str, monkeypatch: pytest.Mo
     result = run("solve", f"{nets}:net", *question)
     assert result.exit_code == 1
     assert "not proved that no fewer are: the time limit of 1e-06 s is over" in result.stdout
+
+
+SETTING = ("--set", "width=64", "--set", "batch=32")
+
+
+def test_cost_shows_how_a_quantity_changes_with_each_hyperparameter(nets: str) -> None:
+    answer = answered("cost", f"{nets}:net", "--sensitivity", "flops", *SETTING)["sensitivity"]
+    flops = 2 * 32 * (64 * 64 + 64 * 10)
+    assert (answer["quantity"], answer["value"]) == ("flops", flops)
+    width, batch = answer["by"]["width"], answer["by"]["batch"]
+    assert [near["setting"] for near in width["neighbours"]] == [56, 72]
+    assert [near["change"] for near in batch["neighbours"]] == [-flops // 32, flops // 32]
+    assert (width["exponent"], batch["exponent"]) == (2, 1)
+    assert batch["elasticity"] == pytest.approx(1)
+    printed = run("cost", f"{nets}:net", "--sensitivity", "flops", *SETTING).stdout
+    heading, first, second = printed.splitlines()[-3:]
+    assert " ".join(heading.split()) == "flops next values elasticity (measured) growth (closed form)"
+    assert first.endswith("grows as width**2")
+    assert second.startswith("batch=32")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--sensitivity", "flops", "--set", "width=64"),
+            "--sensitivity flops is about one setting; add --set batch=",
+        ),
+        (("--sensitivity", "flop", *SETTING), "there is no quantity flop; did you mean flops?"),
+    ],
+)
+def test_a_sensitivity_that_is_no_question_is_refused(
+    nets: str, arguments: tuple[str, ...], message: str
+) -> None:
+    result = run("cost", f"{nets}:net", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not result.stdout

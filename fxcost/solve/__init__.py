@@ -10,6 +10,7 @@ from fxcost.solve.partition import Partition, Piece, partition
 from fxcost.solve.piecewise import Piecewise
 from fxcost.solve.quantities import Quantity
 from fxcost.solve.questions import find, prove
+from fxcost.solve.sensitivities import Sensitivity
 from fxcost.solve.verdicts import Effort, Found, Infeasible, Optimum, Proved, Reading, Refuted, Unknown
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Reading",
     "Refuted",
     "Relaxation",
+    "Sensitivity",
     "Unknown",
     "at_least",
     "at_most",
