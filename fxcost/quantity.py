@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,12 @@ from fxcost.costs import (
     largest,
 )
 from fxcost.errors import ConfigError, InvalidConfigError
-from fxcost.expr import Expression, Polynomial, evaluate_arrays
+from fxcost.expr import Axis, Expression, Polynomial, evaluate_arrays
 from fxcost.solve import Limit, Sensitivity, limits
 from fxcost.solve.sensitivities import sensitivity
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Quantity:
@@ -77,30 +80,81 @@ class Quantity:
             ConfigError: A hyperparameter is missing, unknown or outside the space.
             InvalidConfigError: The factory refuses one of the configurations.
         """
-        names = self.regions.space.names
-        if set(arrays) != set(names):
-            raise ConfigError(f"{self.name}.many takes {', '.join(names)}; got {', '.join(arrays)}")
+        self._check_names("many", arrays)
         given = {name: np.asarray(array) for name, array in arrays.items()}
         shape = np.broadcast_shapes(*(array.shape for array in given.values()))
-        spread = {name: np.broadcast_to(array, shape) for name, array in given.items()}
         encoded = {name: self.regions.domain.axes[name].encode_many(array) for name, array in given.items()}
-        left = np.ones(shape, dtype=bool)
+        spread = {name: np.broadcast_to(array, shape) for name, array in given.items()}
+
+        def at(index: int) -> dict[str, Any]:
+            return {name: array.flat[index : index + 1].tolist()[0] for name, array in spread.items()}
+
         parts: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = []
-        while left.any():
-            first = int(np.argmax(left))
-            config = {name: array.flat[first : first + 1].tolist()[0] for name, array in spread.items()}
-            region, _ = self._located(config)
-            inside = left & _mask(region, encoded)
+        for inside, expression in self._expressions(encoded, shape, at):
             if inside.all():
-                return self.expression(region).evaluate_many(encoded)
+                return expression.evaluate_many(encoded)
             chosen = {name: np.broadcast_to(array, shape)[inside] for name, array in encoded.items()}
-            parts.append((inside, self.expression(region).evaluate_many(chosen)))
-            left &= ~inside
+            parts.append((inside, expression.evaluate_many(chosen)))
         exact = any(values.dtype == object for _, values in parts)
         result = np.empty(shape, dtype=object if exact else np.int64)
         for inside, values in parts:
             result[inside] = values
         return result
+
+    def torch(self, **values: Tensor | npt.ArrayLike) -> Tensor:
+        """Return values over tensors of hyperparameters that broadcast against each other: differentiable.
+
+        In float64; see `Expression.torch` for gradients and errors. Between the settings of the space, the
+        closed form is that of the nearest setting. What is no number is given by its options.
+
+        Raises:
+            ConfigError: A hyperparameter is missing, unknown or NaN, or no setting of the space is near.
+            InvalidConfigError: The factory refuses one of the nearest settings.
+        """
+        import torch
+
+        self._check_names("torch", values)
+        domain = self.regions.domain
+        tensors = {name: _tensor(domain.axes[name], value) for name, value in values.items()}
+        encoded = {name: domain.axes[name].nearest(_numbers(name, each)) for name, each in tensors.items()}
+        shape = np.broadcast_shapes(*(array.shape for array in encoded.values()))
+        spread = {name: np.broadcast_to(array, shape) for name, array in encoded.items()}
+
+        def at(index: int) -> Mapping[str, Any]:
+            return domain.decode({name: array.flat[index].item() for name, array in spread.items()})
+
+        device = next((each.device for each in values.values() if isinstance(each, torch.Tensor)), None)
+        result = torch.zeros(shape, dtype=torch.float64, device=device)
+        for inside, expression in self._expressions(encoded, shape, at):
+            mask = torch.as_tensor(inside, device=device)
+            chosen = {name: tensor.to(device).expand(shape)[mask] for name, tensor in tensors.items()}
+            result = result.masked_scatter(mask, expression.torch(chosen))
+        return result
+
+    def _check_names(self, method: str, given: Mapping[str, Any]) -> None:
+        names = self.regions.space.names
+        if set(given) != set(names):
+            raise ConfigError(f"{self.name}.{method} takes {', '.join(names)}; got {', '.join(given)}")
+
+    def _expressions(
+        self,
+        encoded: Mapping[str, npt.NDArray[Any]],
+        shape: tuple[int, ...],
+        at: Callable[[int], Mapping[str, Any]],
+    ) -> Iterator[tuple[npt.NDArray[np.bool_], Expression]]:
+        """Yield where each region's closed form applies, until that is everywhere.
+
+        Args:
+            encoded: The values, as numbers.
+            shape: What they broadcast to.
+            at: Returns the configuration at an index.
+        """
+        left = np.ones(shape, dtype=bool)
+        while left.any():
+            region, _ = self._located(at(int(np.argmax(left))))
+            inside = left & _mask(region, encoded)
+            yield inside, self.expression(region)
+            left &= ~inside
 
     def _located(self, config: Mapping[str, Any]) -> tuple[Region, Mapping[str, Any]]:
         checked = self.regions.space.config(**config)
@@ -211,3 +265,19 @@ def _mask(region: Region, values: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray
     for condition in region.conditions:
         mask = mask & np.asarray(evaluate_arrays(condition, values), dtype=bool)
     return mask
+
+
+def _tensor(axis: Axis, value: Any) -> Tensor:
+    """Return a hyperparameter's values as numbers."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return value
+    return torch.as_tensor(axis.encode_many(np.asarray(value)))
+
+
+def _numbers(name: str, tensor: Tensor) -> npt.NDArray[Any]:
+    numbers = tensor.detach().cpu().numpy()
+    if np.isnan(numbers).any():
+        raise ConfigError(f"{name} is NaN at some point")
+    return numbers

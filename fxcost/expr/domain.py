@@ -108,6 +108,21 @@ class Axis:
         numbers = [known[key] if key in known else self.encode(key[1]) for key in keys]
         return np.array(numbers, dtype=np.int64).reshape(values.shape)
 
+    def nearest(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the encoded values nearest to some numbers.
+
+        >>> Axis.of("width", Int(64, 256, step=64)).nearest(np.array([0.0, 90.5, 100.0, 999.0]))
+        array([ 64,  64, 128, 256])
+        """
+        inside = np.asarray(np.clip(values, self.low, self.high))
+        if self.listed is None:
+            return inside
+        if isinstance(self.listed, range):
+            steps = np.rint((inside - self.low) / self.listed.step).astype(np.int64)
+            return np.asarray(self.listed.start + self.listed.step * steps)
+        options = np.array(sorted(self.listed))
+        return np.asarray(options[np.searchsorted((options[1:] + options[:-1]) / 2, inside)])
+
     def decode(self, value: Number) -> object:
         """Return the hyperparameter's value that a number stands for."""
         if self.options is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy.typing as npt
 import sympy
@@ -15,6 +16,9 @@ from fxcost.expr.functions import Number
 from fxcost.expr.kernel import Plan, largest_row
 from fxcost.expr.polynomial import Polynomial
 from fxcost.expr.vectorised import Array
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,29 @@ class Expression:
             ExpressionError: A hyperparameter is missing, or a value is outside its domain.
         """
         return largest_row([row.polynomial for row in self.rows], self._plan, values)
+
+    def torch(self, values: Mapping[str, Tensor]) -> Tensor:
+        """Return the values over tensors of encoded values, in float64 and differentiable.
+
+        What rounds in it passes the gradient of what is rounded straight through. Where the terms of a row
+        have one sign, the relative error at valid settings is at most 2^-53 for each term, product and sum:
+        below 1e-12 for some thousand of them. Values between valid settings are allowed, as searches take
+        them; values outside the domain are not refused.
+
+        Raises:
+            ExpressionError: A hyperparameter is missing, or an atom has no gradient.
+
+        >>> import torch
+        >>> from fxcost.expr.polynomial import Atom
+        >>> width = torch.tensor(3.0, requires_grad=True)
+        >>> square = Expression.of(Polynomial.of_atom(Atom.variable(sympy.Symbol("width"))) ** 2)
+        >>> square.torch({"width": width}).backward()
+        >>> width.grad
+        tensor(6.)
+        """
+        from fxcost.expr import differentiable
+
+        return differentiable.largest_row(self._plan, values)
 
     def sympy(self) -> sympy.Expr:
         """Return the expression in SymPy: a polynomial, or a Max of them."""
