@@ -97,6 +97,13 @@ def test_check_says_why_nothing_fits(nets: str) -> None:
     assert [each["text"] for each in conflict["demands"]] == ["peak_memory <= 100 B"]
 
 
+def test_check_says_which_limits_keep_the_largest_model_from_being_larger(nets: str) -> None:
+    limits = ("--limit", "peak_memory <= 1 MiB", "--limit", "flops <= 1 PFLOP")
+    assert "a larger one breaks   peak_memory <= 1 MiB\n" in run("check", f"{nets}:net", *limits).stdout
+    assert answered("check", f"{nets}:net", *limits)["binding"]["limits"] == ["peak_memory <= 1 MiB"]
+    assert "a larger one breaks" not in run("check", f"{nets}:net", "--device", "rtx-4090").stdout
+
+
 def test_what_is_not_explained_in_time_says_so(nets: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from fxcost.solve import Infeasible
 

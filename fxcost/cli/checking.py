@@ -71,6 +71,7 @@ class _Asked:
             return replace(answer, largest=largest, conflict=conflict)
         if not isinstance(largest, Optimum):
             return replace(answer, largest=largest)
+        answer = replace(answer, binding=largest.explain())
         fullest = self.largest(quantities["flops"], quantities["parameters"] >= largest.value)
         return replace(answer, largest=largest, fullest=fullest)
 

@@ -16,7 +16,7 @@ from fxcost.report.places import line_of
 from fxcost.report.reasons import conflict_shown
 from fxcost.report.subject import Subject
 from fxcost.report.text import columns, indented
-from fxcost.solve import Contradiction, Optimum, Proved, Refuted, Unknown
+from fxcost.solve import Binding, Contradiction, Optimum, Proved, Refuted, Unknown
 from fxcost.space.spelling import assignments_text, spelled
 from fxcost.units import Unit
 from fxcost.units import format as amount
@@ -46,6 +46,7 @@ class Checked:
         largest: The most parameters for which the limits hold.
         fullest: The most FLOPs with that many parameters.
         conflict: Why the limits hold for no setting at all; None where they hold for some.
+        binding: Why no more parameters are possible; None where there is no setting.
     """
 
     subject: Subject
@@ -58,6 +59,7 @@ class Checked:
     largest: Best | None = None
     fullest: Best | None = None
     conflict: Contradiction | None = None
+    binding: Binding | None = None
 
     def shown(self) -> Group:
         """Return the answer for rich."""
@@ -89,6 +91,7 @@ class Checked:
             "nearest": dict(self.nearest),
             **{name: answer and answer.as_dict() for name, answer in best.items()},
             "conflict": self.conflict and self.conflict.as_dict(line_of),
+            "binding": self.binding and self.binding.as_dict(),
             "scope": SCOPE,
         }
 
@@ -121,4 +124,6 @@ class Checked:
             rows.append(("largest that fits", *best_of(self.largest, self.fullest)))
         elif self.largest is not None:
             rows.append(("largest that fits", *best_of(self.largest)))
+        if self.binding is not None and self.binding.limits:
+            rows.append(("a larger one breaks", ", ".join(self.binding.limits), ""))
         return rows
