@@ -101,16 +101,11 @@ class Compiled:
 
         That is a row, or a sum of terms whose coefficients are differences between those of two rows.
         """
-        sizes = [1]
-        for atom in self.plan.atoms:
-            low, high = next(ranges) if atom.table is None else (atom.table.low, atom.table.high)
-            sizes.append(max(1, -low, high))
-        for left, right in self.plan.products:
-            sizes.append(sizes[left] * sizes[right])
-        columns = zip(*self.plan.coefficients, strict=True)
-        return 2 * sum(
-            max(map(abs, column), default=0) * size for column, size in zip(columns, sizes, strict=True)
-        )
+        limits = [
+            next(ranges) if atom.table is None else (atom.table.low, atom.table.high)
+            for atom in self.plan.atoms
+        ]
+        return 2 * self.plan.bound([max(-low, high) for low, high in limits])
 
     @cached_property
     def _floats(self) -> Native:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import sympy
 
 from fxcost.errors import ExpressionError
-from fxcost.expr import printing
+from fxcost.expr import javascript, printing
 from fxcost.expr.functions import Number
 from fxcost.expr.kernel import Plan, largest_row
 from fxcost.expr.polynomial import Polynomial
@@ -115,6 +115,19 @@ class Expression:
         from fxcost.expr import differentiable
 
         return differentiable.largest_row(self._plan, values)
+
+    def javascript(self, name: str) -> str:
+        """Return the source of a JavaScript function that calculates the exact value at one point.
+
+        It takes an object of encoded values, and returns a Number, or a BigInt where 2^53 could be passed.
+
+        Args:
+            name: What the function is called.
+
+        Raises:
+            ExpressionError: The name is no identifier, or JavaScript has no exact formula for an atom.
+        """
+        return javascript.source(self._plan, name)
 
     def sympy(self) -> sympy.Expr:
         """Return the expression in SymPy: a polynomial, or a Max of them."""

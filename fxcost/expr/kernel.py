@@ -56,6 +56,17 @@ class Plan:
         """The same, compiled."""
         return Compiled(self)
 
+    def bound(self, sizes: Sequence[int]) -> int:
+        """Return what no column and no sum of a row's terms exceeds, given the atoms' magnitudes.
+
+        Nor does a sum whose terms come from several rows, one for each column.
+        """
+        columns = [1, *(max(1, size) for size in sizes)]
+        for left, right in self.products:
+            columns.append(columns[left] * columns[right])
+        largest = (max(map(abs, line), default=0) for line in zip(*self.coefficients, strict=True))
+        return sum(factor * size for factor, size in zip(largest, columns, strict=True))
+
     @classmethod
     def of(cls, rows: Sequence[Polynomial]) -> Plan:
         """Return the plan of some rows, with products shared between their terms."""
