@@ -29,6 +29,8 @@ def solve_command(
 ) -> None:
     """Find the setting with the largest, or the smallest, cost or hyperparameter for which limits hold.
 
+    Shows what keeps it from being better; where no setting keeps the limits, which are in conflict.
+
     Exits with 0 where it is proved the best, 1 where no setting keeps the limits, 2 for a wrong question,
     3 where that stays unknown.
     """
