@@ -44,16 +44,35 @@ def shifted(polynomial: Polynomial) -> Polynomial:
     >>> print(shifted(x**2 - x))
     x**2 + 3*x + 2
     """
-    total = Polynomial()
-    powers: dict[tuple[Atom, int], Polynomial] = {}
-    for monomial, coefficient in polynomial.terms.items():
-        product = Polynomial.constant(coefficient)
-        for factor in monomial:
-            if factor not in powers:
-                powers[factor] = _from_low_end(factor[0]) ** factor[1]
-            product = product * powers[factor]
-        total = total + product
-    return total
+    return all_shifted([polynomial])[0]
+
+
+def all_shifted(polynomials: Sequence[Polynomial]) -> list[Polynomial]:
+    """Return several polynomials shifted, each of their monomials multiplied out once.
+
+    >>> import sympy
+    >>> x = Polynomial.of_atom(Atom.variable(sympy.Symbol("x"), 2, 10))
+    >>> print(*all_shifted([x**2, x**2 - x]), sep=", ")
+    x**2 + 4*x + 4, x**2 + 3*x + 2
+    """
+    monomials: dict[Monomial, Polynomial] = {}
+    results = []
+    for polynomial in polynomials:
+        total: dict[Monomial, int] = {}
+        for monomial, coefficient in polynomial.terms.items():
+            if monomial not in monomials:
+                monomials[monomial] = _monomial_from_low_end(monomial)
+            for part, factor in monomials[monomial].terms.items():
+                total[part] = total.get(part, 0) + coefficient * factor
+        results.append(Polynomial(total))
+    return results
+
+
+def _monomial_from_low_end(monomial: Monomial) -> Polynomial:
+    product = Polynomial.constant(1)
+    for atom, exponent in monomial:
+        product = product * _from_low_end(atom) ** exponent
+    return product
 
 
 def _from_low_end(atom: Atom) -> Polynomial:

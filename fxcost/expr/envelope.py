@@ -8,9 +8,8 @@ numbers too large, nothing is said.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -18,8 +17,9 @@ from fxcost.expr.bounds import atom_interval, is_bounded
 from fxcost.expr.domain import Domain
 from fxcost.expr.evaluation import evaluate_arrays
 from fxcost.expr.fibre import fibre_of, parts
-from fxcost.expr.polynomial import Atom, Polynomial
-from fxcost.expr.vectorised import Array
+from fxcost.expr.kernel import Plan
+from fxcost.expr.polynomial import Polynomial
+from fxcost.expr.vectorised import FLOAT, Array
 
 MOST_POINTS = 1 << 17
 """More combinations than this are not looked at."""
@@ -53,7 +53,7 @@ def envelope(rows: Sequence[Polynomial], domain: Domain) -> list[int] | None:
 
 @dataclass(frozen=True, eq=False)
 class _Lines:
-    """Rows as lines in the fibre: a row of each array for each row, a column for each combination.
+    """Rows as lines in the fibre: a column of each array for each row, a line for each combination.
 
     Attributes:
         constant: The values where the fibre is 0.
@@ -78,17 +78,16 @@ class _Lines:
             return None
         if not is_bounded(rows):
             return None
-        axes = [domain.values(name) for name in names]
-        mesh: dict[str, Array] = dict(zip(names, np.ix_(*axes), strict=True))
-        shape = tuple(len(axis) for axis in axes if axis is not None)
-        values = {atom: evaluate_arrays(atom.expression, mesh) for atom in atoms if atom != fibre}
-        both = [[_evaluated(part, values, shape) for part in parts(row, fibre)] for row in rows]
-        constant, slope = (np.stack(column) for column in zip(*both, strict=True))
-        return cls(constant, slope, low, high)
+        constant, slope = zip(*(parts(row, fibre) for row in rows), strict=True)
+        plan = Plan.of([*constant, *slope])
+        values = _columns(plan, [domain.values(name) for name in names], names)
+        coefficients = np.array(plan.coefficients, dtype=values.dtype).reshape(2, len(rows), -1)
+        at_zero, each_more = ((values @ each.T).astype(np.int64) for each in coefficients)
+        return cls(at_zero, each_more, low, high)
 
     def needed(self) -> list[int]:
         """Return rows that are the maximum everywhere: at the fibre's ends, then where two of them cross."""
-        points = np.arange(self.constant.shape[1])
+        points = np.arange(len(self.constant))
         start, stop = np.full(len(points), self.low), np.full(len(points), self.high)
         chosen: list[int] = []
         for fibre in (start, stop):
@@ -102,20 +101,19 @@ class _Lines:
             start, stop = np.concatenate([start, crossing + 1]), np.concatenate([crossing, stop])
         return sorted(chosen)
 
-    def _at(self, rows: Any, points: Array, fibre: Array) -> Array:
-        return np.asarray(self.constant[rows][:, points] + self.slope[rows][:, points] * fibre)
-
     def _covering(self, chosen: list[int], points: Array, fibre: Array) -> list[int]:
         """Return the rows chosen and as many more as it takes for them to be the maximum at some points."""
         for first in range(0, len(points), CHUNK):
             here, at = points[first : first + CHUNK], fibre[first : first + CHUNK]
-            values = self._at(slice(None), here, at)
-            reaches = values == values.max(axis=0)
-            left = ~reaches[chosen].any(axis=0)
+            values = self.slope[here]
+            values *= at[:, None]
+            values += self.constant[here]
+            reaches = values == values.max(axis=1, keepdims=True)
+            left = ~reaches[:, chosen].any(axis=1)
             while left.any():
-                best = int(reaches[:, left].sum(axis=1).argmax())
+                best = int(reaches[left].sum(axis=0).argmax())
                 chosen = [*chosen, best]
-                left &= ~reaches[best]
+                left &= ~reaches[:, best]
         return chosen
 
     def _crossings(self, chosen: Array, points: Array, start: Array, stop: Array) -> tuple[Array, Array]:
@@ -123,25 +121,32 @@ class _Lines:
 
         The maximum is convex: a row that is the maximum at both ends is so between them.
         """
-        first, last = self._at(chosen, points, start), self._at(chosen, points, stop)
+        constant, slope = (
+            np.ascontiguousarray(each[:, chosen].T)[:, points] for each in (self.constant, self.slope)
+        )
+        first, last = constant + slope * start, constant + slope * stop
         at_start, at_stop = first == first.max(axis=0), last == last.max(axis=0)
         open_ = ~(at_start & at_stop).any(axis=0) & (stop - start > 1)
-        slopes = self.slope[chosen][:, points]
         lowest, highest = np.iinfo(np.int64).min, np.iinfo(np.int64).max
-        rising = chosen[np.where(at_start, slopes, lowest).argmax(axis=0)]
-        falling = chosen[np.where(at_stop, slopes, highest).argmin(axis=0)]
-        apart = self.slope[falling, points] - self.slope[rising, points]
-        gap = self.constant[rising, points] - self.constant[falling, points]
+        rising = np.where(at_start, slope, lowest).argmax(axis=0), np.arange(len(points))
+        falling = np.where(at_stop, slope, highest).argmin(axis=0), np.arange(len(points))
+        apart = slope[falling] - slope[rising]
+        gap = constant[rising] - constant[falling]
         crossing = gap // np.where(apart == 0, 1, apart)
         return open_, np.clip(crossing, start, np.maximum(start, stop - 1))
 
 
-def _evaluated(polynomial: Polynomial, values: Mapping[Atom, Array], shape: tuple[int, ...]) -> Array:
-    """Return a polynomial's values at all combinations, flat."""
-    total = np.zeros(shape, dtype=np.int64)
-    for monomial, coefficient in polynomial.terms.items():
-        product: Array = np.asarray(coefficient)
-        for atom, exponent in monomial:
-            product = product * values[atom] ** exponent
-        total += product
-    return total.reshape(-1)
+def _columns(plan: Plan, axes: Sequence[Array | None], names: Sequence[str]) -> Array:
+    """Return the plan's columns at all combinations: as floats, which are faster, where no sum rounds."""
+    mesh: dict[str, Array] = dict(zip(names, np.ix_(*axes), strict=True))
+    shape = tuple(len(axis) for axis in axes if axis is not None)
+    bounds = [atom_interval(atom) for atom in plan.atoms]
+    exact = plan.bound([max(abs(low or 0), abs(high or 0)) for low, high in bounds]) < FLOAT
+    columns = np.ones(
+        (1 + len(plan.atoms) + len(plan.products), *shape), dtype=np.float64 if exact else np.int64
+    )
+    for index, atom in enumerate(plan.atoms, start=1):
+        columns[index] = evaluate_arrays(atom.expression, mesh)
+    for index, (left, right) in enumerate(plan.products, start=1 + len(plan.atoms)):
+        np.multiply(columns[left], columns[right], out=columns[index])
+    return np.ascontiguousarray(columns.reshape(len(columns), -1).T)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fxcost.expr.bounds import shifted
+from fxcost.expr.bounds import all_shifted
 from fxcost.expr.boxes import Search
 from fxcost.expr.domain import Domain
 from fxcost.expr.envelope import envelope
@@ -74,7 +74,7 @@ def prune(rows: Iterable[Row], domain: Domain, budget: int = 20_000) -> Pruned:
     kept = _comparable(_distinct(rows, proofs))
     plain = [candidate.polynomial for candidate in kept]
     kept = _undominated(kept, plain, Reason.COEFFICIENTS, proofs)
-    raised = [shifted(candidate.polynomial) for candidate in kept]
+    raised = all_shifted([candidate.polynomial for candidate in kept])
     kept = _undominated(kept, raised, Reason.SHIFTED, proofs)
     return Pruned(tuple(_uncovered(kept, domain, budget, proofs)), tuple(proofs))
 
