@@ -226,6 +226,30 @@ class Quantity:
         """
         return sensitivity(self, config)
 
+    def dropped(self, **config: Any) -> Mapping[str, int]:
+        """Return how many rows of a maximum were proved never to be needed at a configuration, and why.
+
+        That holds throughout its region. For the peak, a row is what is alive at one point of the program.
+
+        Args:
+            **config: Every hyperparameter by name.
+
+        Raises:
+            ConfigError: A hyperparameter is missing, unknown or outside the space.
+            InvalidConfigError: The factory itself refuses the configuration.
+
+        Example:
+            >>> import torch, fxcost as fc
+            >>> space = fc.Space(width=fc.Int(8, 64, step=8), batch=fc.Int(2, 32))
+            >>> @fc.model(space=space, example=lambda batch, width: torch.zeros(batch, width))
+            ... def net(width):
+            ...     return torch.nn.Sequential(torch.nn.Linear(width, width), torch.nn.ReLU())
+            >>> fc.cost(net).peak_memory.dropped(width=16, batch=2)
+            {'coefficients at most those of another row': 1}
+        """
+        region, _ = self._located(config)
+        return dict(self.expression(region).dropped)
+
     def _contributions(self, config: Mapping[str, Any]) -> list[Contribution]:
         checked = self.regions.space.config(**config)
         sizes = self.regions.sizes_at(checked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sympy
@@ -22,9 +22,12 @@ class AtomWriter:
         self.records: list[Any] = []
         self._written: dict[Atom, int] = {}
 
-    def rows(self, expression: Expression) -> list[Any]:
+    def expression(self, expression: Expression) -> dict[str, Any]:
         """Return a closed form as JSON."""
-        return [[row.label, self._polynomial(row.polynomial)] for row in expression.rows]
+        return {
+            "rows": [[row.label, self._polynomial(row.polynomial)] for row in expression.rows],
+            "dropped": dict(expression.dropped),
+        }
 
     def _polynomial(self, polynomial: Polynomial) -> list[Any]:
         return [
@@ -74,9 +77,10 @@ class AtomReader:
         for record in records:
             self.atoms.append(self._variable(record) if isinstance(record, str) else self._atom(record))
 
-    def expression(self, rows: Any) -> Expression:
+    def expression(self, record: Mapping[str, Any]) -> Expression:
         """Return the closed form that was written."""
-        return Expression(tuple(Row(self._polynomial(terms), str(label)) for label, terms in rows))
+        rows = tuple(Row(self._polynomial(terms), str(label)) for label, terms in record["rows"])
+        return Expression(rows, {str(reason): integer(count) for reason, count in record["dropped"].items()})
 
     def _polynomial(self, terms: Any) -> Polynomial:
         return Polynomial({self._monomial(factors): integer(coefficient) for coefficient, factors in terms})

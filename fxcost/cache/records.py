@@ -44,7 +44,7 @@ def region_record(region: Region, writer: Writer) -> dict[str, Any]:
     return record | {
         "verified": [_values_record(values, writer.domain) for values in region.verified],
         "conditions": [writer.tree(condition) for condition in region.form.normaliser.conditions],
-        "expressions": {each.name: atoms.rows(region.expressions[each]) for each in known},
+        "expressions": {each.name: atoms.expression(region.expressions[each]) for each in known},
         "atoms": atoms.records,
     }
 
@@ -72,7 +72,7 @@ class Reader:
         conditions = [self._condition(tree) for tree in record["conditions"]]
         form = Stored(Normaliser(self.domain, conditions), lambda: self.trace(hint))
         atoms = AtomReader(form.normaliser, self.trees, record["atoms"])
-        expressions = {NAMED[name]: atoms.expression(rows) for name, rows in record["expressions"].items()}
+        expressions = {NAMED[name]: atoms.expression(each) for name, each in record["expressions"].items()}
         verified = tuple(self._values(values) for values in record["verified"])
         region = Region(hint, questions, None, form, verified, expressions)
         if not is_whole(region):

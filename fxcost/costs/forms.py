@@ -45,7 +45,7 @@ def closed_form(definition: Definition, form: Form) -> Expression:
         symbol = normaliser.domain.symbols[definition.hyperparameter]
         return Expression.of(normaliser.polynomial(symbol), definition.name)
     if definition.contributions is None:
-        return Expression(prune(form.rows(), normaliser.domain).rows)
+        return prune(form.rows(), normaliser.domain).expression
     return Expression.of(form.total(definition.contributions), definition.name)
 
 

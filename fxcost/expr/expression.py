@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -50,9 +50,14 @@ class Expression:
     10000
     >>> peak.evaluate_many({"width": 100, "batch": [4, 64]})
     array([10000, 51200])
+
+    Attributes:
+        rows: The candidates; at least one.
+        dropped: How many other candidates were proved never to be needed, by the kind of proof.
     """
 
     rows: tuple[Row, ...]
+    dropped: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if not self.rows:

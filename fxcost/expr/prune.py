@@ -19,7 +19,7 @@ from fxcost.expr.bounds import all_shifted
 from fxcost.expr.boxes import Search
 from fxcost.expr.domain import Domain
 from fxcost.expr.envelope import envelope
-from fxcost.expr.expression import Row
+from fxcost.expr.expression import Expression, Row
 from fxcost.expr.polynomial import Atom, Monomial, Polynomial
 from fxcost.expr.sampling import likely_largest
 from fxcost.expr.vectorised import Array, narrow
@@ -50,6 +50,13 @@ class Pruned:
 
     rows: tuple[Row, ...]
     proofs: tuple[Dropped, ...]
+
+    @property
+    def expression(self) -> Expression:
+        """The maximum, with the number of rows dropped for each reason."""
+        reasons = [proof.reason for proof in self.proofs]
+        dropped = {reason.value: reasons.count(reason) for reason in Reason if reason in reasons}
+        return Expression(self.rows, dropped)
 
 
 def prune(rows: Iterable[Row], domain: Domain, budget: int = 20_000) -> Pruned:

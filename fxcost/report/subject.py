@@ -104,6 +104,8 @@ class Subject:
                 "unit": quantity.unit.symbol,
                 "counts": quantity.counts,
                 "formula": str(quantity.expression(self.region)),
+                "rows": len(quantity.expression(self.region).rows),
+                "dropped_rows": dict(quantity.expression(self.region).dropped),
                 "value": None if config is None else quantity(**config),
             }
             for name, quantity in self.cost.quantities.items()

@@ -150,3 +150,17 @@ def test_exact_quotients_are_compared_with_their_dividend() -> None:
     pruned = prune([Row(normaliser.polynomial(row)) for row in rows], domain)
     assert [str(row) for row in pruned.rows] == ["batch*res**2"]
     assert {proof.reason for proof in pruned.proofs} <= {Reason.COEFFICIENTS, Reason.SHIFTED}
+
+
+def test_a_pruned_maximum_says_how_many_rows_are_gone_and_why() -> None:
+    w, b = NORMALISER.polynomial(W), NORMALISER.polynomial(B)
+    pruned = prune([Row(w**2), Row(w**2), Row(w**2 - 1), Row(2 * w), Row(7 * b), Row(w + 3 * b)], DOMAIN)
+    expression = pruned.expression
+    assert sum(expression.dropped.values()) + len(expression.rows) == 6
+    assert expression.dropped == {
+        Reason.EQUAL: 1,
+        Reason.COEFFICIENTS: 1,
+        Reason.SHIFTED: 1,
+        Reason.ENVELOPE: 1,
+    }
+    assert expression == Expression(pruned.rows)
