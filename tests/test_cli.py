@@ -94,6 +94,8 @@ def test_cost_evaluates_where_every_hyperparameter_is_set(nets: str) -> None:
         "counts": quantities["flops"]["counts"],
         "formula": "6*batch*width**2 + 20*batch*width",
         "value": 6 * 2 * 64 + 20 * 2 * 8,
+        "rows": 1,
+        "dropped_rows": {},
     }
 
 
@@ -105,7 +107,10 @@ def test_cost_in_json_has_the_subject_the_formulas_and_the_conditions(nets: str)
     assert answer["set"] == {"width": [8, 64]}
     assert answer["config"] is None
     assert answer["breakdown"] is None
-    assert set(answer["quantities"]["activations"]) == {"unit", "counts", "formula", "value"}
+    keys = {"unit", "counts", "formula", "value", "rows", "dropped_rows"}
+    assert set(answer["quantities"]["activations"]) == keys
+    dropped = answer["quantities"]["peak_memory"]["dropped_rows"]
+    assert dropped["coefficients at most those of another row"] > 0
     assert all(set(condition) == {"condition", "kind", "line"} for condition in answer["conditions"])
 
 
