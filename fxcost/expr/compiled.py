@@ -140,10 +140,9 @@ class Compiled:
 class _Axis:
     """Where integers stand on an axis: at `index[(value - low) >> shift]`; without an index, there.
 
-    What is no int64, or spread too wide, is looked up first: its integers are positions.
-
     Attributes:
         values: All values, ascending.
+        positional: Whether its integers are positions, as values are no int64 or spread too wide.
         low: The first integer.
         high: The last integer.
         shift: How many last bits of `value - low` are 0.
@@ -151,6 +150,7 @@ class _Axis:
     """
 
     values: Array
+    positional: bool
     low: int
     high: int
     shift: int
@@ -158,24 +158,23 @@ class _Axis:
 
     @classmethod
     def of(cls, values: Array) -> _Axis:
-        near = values.dtype == np.int64 and int(values[-1]) - int(values[0]) < MOST_VALUES
-        integers = values if near else np.arange(len(values))
+        positional = values.dtype != np.int64 or int(values[-1]) - int(values[0]) >= MOST_VALUES
+        integers = np.arange(len(values)) if positional else values
         low, high = int(integers[0]), int(integers[-1])
         step = int(np.gcd.reduce(integers - low))
         shift = (step & -step).bit_length() - 1 if step else 0
         places = (integers - low) >> shift
         if len(places) == int(places[-1]) + 1:
-            return cls(values, low, high, shift, None)
+            return cls(values, positional, low, high, shift, None)
         index = np.full(int(places[-1]) + 1, -1)
         index[places] = np.arange(len(places))
-        return cls(values, low, high, shift, index)
+        return cls(values, positional, low, high, shift, index)
 
     def integers(self, values: Array) -> Array | None:
         """Return the integers that stand for some values, None where one is not on the axis."""
-        near = self.low == self.values[0] and self.high == self.values[-1]
-        if near and self.values.dtype == values.dtype == np.int64:
+        if not self.positional and values.dtype == np.int64:
             return values
         positions = np.asarray(np.minimum(np.searchsorted(self.values, values), len(self.values) - 1))
         if not np.all(self.values[positions] == values):
             return None
-        return self.values[positions] if near and self.values.dtype == np.int64 else positions
+        return positions if self.positional else np.asarray(self.values[positions])
