@@ -7,6 +7,8 @@ from functools import cached_property
 import z3
 
 from fxcost.expr import Expression, Lowering
+from fxcost.solve.boxes.fibred import Fibred
+from fxcost.solve.directions import Factors
 from fxcost.solve.enclosure import Enclosure
 from fxcost.solve.lattice import Lattice
 
@@ -27,11 +29,23 @@ class Cost:
         taken_off = [row.polynomial for row in other.rows] if other else [0]
         self.rows = [[row.polynomial - less for less in taken_off] for row in expression.rows]
         self.lattice = lattice
+        self._along: dict[int, Fibred | None] = {}
 
     @cached_property
     def enclosure(self) -> Enclosure:
         """Its bounds over boxes."""
         return Enclosure(self.rows, self.lattice)
+
+    @property
+    def factors(self) -> Factors:
+        """Its atoms as functions of positions."""
+        return self.enclosure.factors
+
+    def along(self, fibre: int) -> Fibred | None:
+        """Return it along a hyperparameter, None where it is not proved never to fall along it."""
+        if fibre not in self._along:
+            self._along[fibre] = Fibred.of(self, fibre)
+        return self._along[fibre]
 
     def at_most(self, bound: int, lowering: Lowering) -> z3.BoolRef:
         """Return `self <= bound` as Z3's arithmetic."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -15,7 +16,9 @@ from fxcost.solve.directions import Factors, directions
 from fxcost.solve.factors import Ends, Opaque, Slope, factor_of
 from fxcost.solve.lattice import Boxes, Lattice, Point
 
-INT64 = 2**62
+INT64 = 2**63
+FLOAT64 = 2**51
+"""Whole floats this small leave room for a quotient's remainder to be exact too."""
 
 Signature: TypeAlias = "tuple[Slope, ...]"
 
@@ -46,7 +49,7 @@ class Enclosure:
         self._order: list[int] = []
         self._groups: list[Group] = []
         atoms = {atom for polynomial in polynomials for atom in polynomial.atoms}
-        factors = {atom: factor_of(atom, lattice) for atom in atoms}
+        self.factors = factors = {atom: factor_of(atom, lattice) for atom in atoms}
         self.support = frozenset(index for factor in factors.values() for index in factor.support)
         self.opaque = any(isinstance(factor, Opaque) for factor in factors.values())
         signatures: dict[Signature, list[int]] = {}
@@ -56,6 +59,11 @@ class Enclosure:
         for signature, places in signatures.items():
             self._order += places
             self._groups.append(Group([polynomials[place] for place in places], signature, factors, lattice))
+
+    @property
+    def slopes(self) -> Signature:
+        """How the first of the polynomials changes with each hyperparameter."""
+        return self._groups[0].signature
 
     def at(self, point: Point) -> int:
         """Return the value at a point.
@@ -98,16 +106,27 @@ class Group:
         monomials = list(dict.fromkeys(monomial for each in polynomials for monomial in each.terms))
         self.products = [_places(monomial, atoms) for monomial in monomials]
         terms = [[each.terms.get(monomial, 0) for monomial in monomials] for each in polynomials]
-        self.dtype: np.dtype[Any] = np.dtype(object)
-        self.dtype = self._narrowest(terms, Boxes.of(lattice.whole))
-        self.coefficients: Array = np.array(terms, dtype=self.dtype).reshape(len(polynomials), len(monomials))
+        self._exact: Array = np.array(terms, dtype=object).reshape(len(polynomials), len(monomials))
+        self.coefficients = self._exact
+        self.extents = self._extents(Boxes.of(lattice.whole))
+        self.calculate_in(exact_type(max(self.extents)))
 
-    def _narrowest(self, terms: Sequence[Sequence[int]], whole: Boxes) -> np.dtype[Any]:
-        """Return int64 where every partial sum fits, else object: Python's ints."""
+    def _extents(self, whole: Boxes) -> list[float]:
+        """Return what no partial sum of each polynomial exceeds: infinite where that is not known."""
         low, high, known = self._ends(whole)
-        sizes = np.maximum(1, np.maximum(abs(low), abs(high)))[:, 0].tolist()
-        sums = (sum(abs(c) * size for c, size in zip(row, sizes, strict=True)) for row in terms)
-        return np.dtype(np.int64 if known[0] and all(total < INT64 for total in sums) else object)
+        if not known[0]:
+            return [math.inf] * len(self.coefficients)
+        sizes = np.maximum(1, np.maximum(abs(low), abs(high)))[:, 0]
+        return [int(abs(row) @ sizes) if len(row) else 0 for row in self.coefficients]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of number that is calculated with."""
+        return self.coefficients.dtype
+
+    def calculate_in(self, dtype: np.dtype[Any]) -> None:
+        """Calculate with another type of number."""
+        self.coefficients = self._exact.astype(dtype)
 
     def bounds(self, boxes: Boxes, *, upper: bool) -> Array:
         """Return an upper (or lower) bound of each polynomial, a row each, in each box, a column each."""
@@ -145,10 +164,26 @@ class Group:
         known = np.logical_and.reduce([np.ones(len(boxes), dtype=bool), *(each.known for each in ends)])
         low: Array = np.ones((len(self.products), len(boxes)), dtype=self.dtype)
         high = low.copy()
+        positive = all(factor.low is not None and factor.low >= 0 for factor in self.factors)
         for row, places in enumerate(self.products):
             for place in places:
-                low[row], high[row] = _product_ends(low[row], high[row], ends[place])
+                if positive:
+                    low[row] *= ends[place].low.astype(self.dtype, copy=False)
+                    high[row] *= ends[place].high.astype(self.dtype, copy=False)
+                else:
+                    low[row], high[row] = _product_ends(low[row], high[row], ends[place])
         return low, high, known
+
+
+def exact_type(extent: float) -> np.dtype[Any]:
+    """Return a type in which whole numbers up to an extent are exact: float64, int64, else Python's ints.
+
+    >>> exact_type(10**9), exact_type(10**18), exact_type(10**19)
+    (dtype('float64'), dtype('int64'), dtype('O'))
+    """
+    if extent >= INT64:
+        return np.dtype(object)
+    return np.dtype(np.float64 if extent < FLOAT64 else np.int64)
 
 
 def _places(monomial: Monomial, atoms: Sequence[Atom]) -> list[int]:

@@ -101,7 +101,12 @@ class Tabulated:
         return values
 
     def ends(self, boxes: Boxes) -> Ends:
-        """Return the extremes inside each box."""
+        """Return the extremes inside each box: at its corners where the array rises or falls alike."""
+        if None not in self.slopes:
+            ends = zip(self.indices, self.slopes, strict=True)
+            pairs = [(boxes.low[i], boxes.high[i])[:: -1 if slope == -1 else 1] for i, slope in ends]
+            low, high = (self.array[tuple(each)] for each in zip(*pairs, strict=True))
+            return Ends(low, high, np.ones(len(low), dtype=bool))
         sides = [side[index] for index in self.indices for side in (boxes.low, boxes.high)]
         return _each(self._extremes, sides, len(boxes))
 

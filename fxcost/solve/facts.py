@@ -64,41 +64,45 @@ class CostFact:
 
 @dataclass(frozen=True)
 class Claim:
-    """That a fact about a cost is true, or that it is false."""
+    """That a cost is at most a bound, or that it is not.
 
-    fact: CostFact
+    Attributes:
+        cost: What is compared.
+        bound: What it is compared with.
+        claimed: Whether it is claimed to be at most the bound, or above it.
+    """
+
+    cost: Cost
+    bound: int
     claimed: bool
 
     @property
     def support(self) -> frozenset[int]:
         """The places of the hyperparameters it depends on."""
-        return self.fact.cost.enclosure.support
+        return self.cost.enclosure.support
 
     @property
     def bounded(self) -> bool:
         """Whether the cost has bounds in boxes."""
-        return not self.fact.cost.enclosure.opaque
-
-    @property
-    def denial(self) -> z3.BoolRef:
-        """The claim's opposite."""
-        return z3.Not(self.fact.literal) if self.claimed else self.fact.literal
+        return not self.cost.enclosure.opaque
 
     def truth(self, boxes: Boxes) -> Truth:
         """Return in which boxes the claim is right everywhere, and in which it is wrong everywhere."""
-        enclosure, bound = self.fact.cost.enclosure, self.fact.bound
-        below = (enclosure.upper(boxes) <= bound).astype(bool)
-        above = (enclosure.lower(boxes) > bound).astype(bool)
+        below = (self.cost.enclosure.upper(boxes) <= self.bound).astype(bool)
+        above = (self.cost.enclosure.lower(boxes) > self.bound).astype(bool)
         return (below, above) if self.claimed else (above, below)
 
 
-def strongest(chain: Sequence[CostFact], model: z3.ModelRef) -> list[Claim]:
-    """Return a model's claims about one cost that imply its others: the lowest and the highest bound.
+def strongest(chain: Sequence[CostFact], model: z3.ModelRef) -> list[tuple[CostFact, bool]]:
+    """Return what a model claims of one cost that implies its other claims: the lowest and the highest bound.
 
     Args:
         chain: The facts about the cost, by rising bounds.
         model: Says of each fact whether it is true; of those that do not matter, nothing.
+
+    Returns:
+        Facts, and whether they are claimed to be true.
     """
     below = next((fact for fact in chain if z3.is_true(model.eval(fact.literal))), None)
     above = next((fact for fact in reversed(chain) if z3.is_false(model.eval(fact.literal))), None)
-    return [Claim(fact, fact is below) for fact in (below, above) if fact is not None]
+    return [(fact, fact is below) for fact in (below, above) if fact is not None]

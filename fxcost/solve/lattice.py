@@ -5,6 +5,7 @@ A position counts the ascending values of a hyperparameter from 0; for a `Float`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,6 +67,63 @@ class Boxes:
             tuple(map(np.concatenate, zip(self.low, other.low, strict=True))),
             tuple(map(np.concatenate, zip(self.high, other.high, strict=True))),
         )
+
+    def between(self, index: int, first: Array, last: Array) -> Boxes:
+        """Return the boxes with positions of one hyperparameter between others; some may be empty."""
+        low, high = list(self.low), list(self.high)
+        low[index], high[index] = np.maximum(low[index], first), np.minimum(high[index], last)
+        return Boxes(tuple(low), tuple(high))
+
+    def equal(self, others: Boxes, index: int) -> bool:
+        """Tell whether boxes have the same ends of one hyperparameter as others, each as its own."""
+        ends = zip((self.low, self.high), (others.low, others.high), strict=True)
+        return all(np.array_equal(mine[index], theirs[index]) for mine, theirs in ends)
+
+    def halved(self, chosen: Array, places: Sequence[int]) -> Boxes:
+        """Return the upper and the lower half of each box.
+
+        Args:
+            chosen: For each box the hyperparameter along which it is halved.
+            places: Those among which are chosen.
+        """
+        low, high = list(self.low), list(self.high)
+        for index in places:
+            middle = (self.low[index] + self.high[index]) // 2
+            here = chosen == index
+            high[index] = np.where(here, middle, self.high[index])
+            low[index] = np.where(here, middle + 1, self.low[index])
+        return Boxes(tuple(low), self.high).joined(Boxes(self.low, tuple(high)))
+
+    def split_up(self, kept: int) -> Boxes:
+        """Return all points of boxes without one hyperparameter, which keeps its ends in each.
+
+        >>> Boxes((np.array([0]), np.array([2])), (np.array([9]), np.array([3]))).split_up(0)
+        Boxes(low=(array([0, 0]), array([2, 3])), high=(array([9, 9]), array([2, 3])))
+        """
+        lengths = [high - low + 1 for low, high in zip(self.low, self.high, strict=True)]
+        lengths[kept] = np.ones(len(self), dtype=np.int64)
+        counts = np.prod(lengths, axis=0)
+        box = np.repeat(np.arange(len(self)), counts)
+        rank = np.arange(len(box)) - np.repeat(np.cumsum(counts) - counts, counts)
+        low, high = [], []
+        for index, length in enumerate(lengths):
+            if index == kept:
+                low.append(self.low[index][box])
+                high.append(self.high[index][box])
+                continue
+            rank, offset = np.divmod(rank, length[box])
+            low.append(self.low[index][box] + offset)
+            high.append(low[-1])
+        return Boxes(tuple(low), tuple(high))
+
+    def sizes(self) -> Array:
+        """Return how many points each box has, in Python's ints where int64 is too small."""
+        lengths = [high - low + 1 for low, high in zip(self.low, self.high, strict=True)]
+        exact = math.prod(float(each.max(initial=1)) for each in lengths) * max(1, len(self)) >= 2**62
+        sizes: Array = np.ones(len(self), dtype=object if exact else np.int64)
+        for each in lengths:
+            sizes = sizes * (each.astype(object) if exact else each)
+        return sizes
 
     def fixed(self, index: int) -> Array:
         """Tell of each box whether one hyperparameter has a single position."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import z3
 
@@ -87,17 +87,21 @@ class Search:
             model = self._model(assumptions)
             if model is None:
                 return None
-            claims = [claim for chain in self._costs.values() for claim in strongest(chain, model)]
+            denials = {
+                Claim(fact.cost, fact.bound, claimed): z3.Not(fact.literal) if claimed else fact.literal
+                for chain in self._costs.values()
+                for fact, claimed in strongest(chain, model)
+            }
             if self._arithmetic is not None:
                 point = self._arithmetic.point(model)
-                if not self._corrected(self._arithmetic, claims, point):
+                if not self._corrected(self._arithmetic, denials, point):
                     return point
                 continue
-            outcome = self._decided(claims)
+            outcome = self._decided(list(denials))
             if outcome is None:
                 self._arithmetic = self._told()
             elif isinstance(outcome, Conflict):
-                self._solver.add(z3.Or(*(claim.denial for claim in outcome.claims)))
+                self._solver.add(z3.Or(*(denials[claim] for claim in outcome.claims)))
             else:
                 return outcome
 
@@ -125,12 +129,12 @@ class Search:
             arithmetic.add(fact)
         return arithmetic
 
-    def _corrected(self, arithmetic: Arithmetic, claims: Sequence[Claim], point: Point) -> bool:
+    def _corrected(self, arithmetic: Arithmetic, denials: Mapping[Claim, z3.BoolRef], point: Point) -> bool:
         """Tell Z3 what it has wrong at a point; False where that is nothing."""
         unmet = [fact for fact in self._required if not fact.holds(point)]
-        wrong = [] if unmet else [claim for claim in claims if claim.truth(Boxes.at(point))[1].item()]
+        wrong = [] if unmet else [claim for claim in denials if claim.truth(Boxes.at(point))[1].item()]
         for fact in unmet:
             arithmetic.correct(z3.BoolVal(False), fact.support, point)
         for claim in wrong:
-            arithmetic.correct(claim.denial, claim.support, point)
+            arithmetic.correct(denials[claim], claim.support, point)
         return bool(unmet or wrong)

@@ -1,0 +1,1 @@
+"""The box engine: exact answers about finite spaces by branch and prune."""

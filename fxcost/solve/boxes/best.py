@@ -1,0 +1,131 @@
+"""The best setting by branch and bound: the most promising boxes first, until none promises more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from fxcost.expr.vectorised import Array
+from fxcost.solve.boxes.tree import Tree
+from fxcost.solve.budget import Budget
+from fxcost.solve.lattice import Boxes, Lattice, Point
+
+BATCH = 256
+"""So many boxes are looked at together: enough that NumPy's calls do not count, few enough to be choosy."""
+
+PROBED = 32
+"""Of so many open boxes at a time the cheapest fibre is tried."""
+
+
+class Goal(Protocol):
+    """What is to be large."""
+
+    def bound(self, boxes: Boxes) -> Array:
+        """Return what no point of each box scores above."""
+
+    def corner(self, boxes: Boxes) -> Boxes:
+        """Return a point of each box that is likely to be its best."""
+
+
+class Climb:
+    """Raises the best score known to the best of all boxes.
+
+    Args:
+        tree: Decides boxes.
+        goal: What is to be large.
+        budget: When to stop.
+        better: Is told each better point as it is found.
+    """
+
+    def __init__(
+        self, tree: Tree, goal: Goal, budget: Budget, better: Callable[[Point], None] = lambda _: None
+    ) -> None:
+        self.tree = tree
+        self.goal = goal
+        self.budget = budget
+        self._better = better
+
+    def best(self, boxes: Boxes, score: Any, point: Point | None) -> tuple[Any, Point | None]:
+        """Return the best score and where it is, from one known before: None where there was none.
+
+        Raises:
+            OutOfBudgetError: The time is over; what was found is told to `better`.
+            UndecidedError: A single setting cannot be decided.
+        """
+        bounds = self.goal.bound(boxes)
+        while len(boxes):
+            self.budget.left()
+            if len(boxes) > BATCH:
+                order = np.argpartition(-bounds, BATCH)
+                chosen, rest = order[:BATCH], order[BATCH:]
+                batch, boxes, bounds = boxes.take(chosen), boxes.take(rest), bounds[rest]
+            else:
+                batch, boxes, bounds = boxes, boxes.take(slice(0)), bounds[:0]
+            looked = self.tree.look(batch)
+            open_ = looked.boxes.take(~looked.inside)
+            inside = looked.boxes.take(looked.inside)
+            for found in (inside, self._probed(open_)):
+                score, point = self._improved(found, score, point)
+            new = self.tree.halves(open_.joined(self._divisible(inside)))
+            promised = self.goal.bound(new)
+            boxes, bounds = boxes.joined(new), np.concatenate([bounds, promised])
+            if score is not None:
+                left = bounds > score
+                boxes, bounds = boxes.take(left), bounds[left]
+        return score, point
+
+    def _divisible(self, boxes: Boxes) -> Boxes:
+        """Return the boxes of more than one setting: another of theirs may be better."""
+        return boxes.take(boxes.sizes() > 1)
+
+    def _probed(self, boxes: Boxes) -> Boxes:
+        """Return what fits of the lowest fibres of the first boxes."""
+        low = boxes.take(slice(0, PROBED))
+        kept = self.tree.fibre
+        high = tuple(low.high[index] if index == kept else each for index, each in enumerate(low.low))
+        looked = self.tree.look(Boxes(low.low, high), fibres=True)
+        return looked.boxes.take(looked.inside)
+
+    def _improved(self, inside: Boxes, score: Any, point: Point | None) -> tuple[Any, Point | None]:
+        if not len(inside):
+            return score, point
+        corners = self.goal.corner(inside)
+        scores = self.goal.bound(corners)
+        place = int(scores.argmax())
+        if score is not None and scores[place] <= score:
+            return score, point
+        found = corners.lowest(place)
+        self._better(found)
+        return scores[place], found
+
+
+class Nearest:
+    """Points that differ from one in few hyperparameters, and among these by few steps.
+
+    >>> from fxcost.expr import Domain
+    >>> from fxcost.space import Int, Space
+    >>> goal = Nearest(Lattice(Domain(Space(width=Int(1, 9), depth=Int(1, 9)))), (3, 3))
+    >>> boxes = Boxes((np.array([4, 0]), np.array([0, 5])), (np.array([9, 9]), np.array([8, 8])))
+    >>> goal.bound(boxes) // goal.changed, goal.corner(boxes).low
+    (array([-1, -1]), (array([4, 3]), array([3, 5])))
+    """
+
+    def __init__(self, lattice: Lattice, point: Point) -> None:
+        self.point = point
+        self.changed = 1 + sum(len(listed or ()) for listed in lattice.listed)
+
+    def bound(self, boxes: Boxes) -> Array:
+        """Return the distance to the nearest point of each box, negative."""
+        total = np.zeros(len(boxes), dtype=np.int64)
+        for at, low, high in zip(self.point, boxes.low, boxes.high, strict=True):
+            steps = np.maximum(np.maximum(low - at, at - high), 0)
+            total -= steps + self.changed * (steps > 0)
+        return total
+
+    def corner(self, boxes: Boxes) -> Boxes:
+        """Return the nearest point of each box."""
+        ends = zip(self.point, boxes.low, boxes.high, strict=True)
+        nearest = tuple(np.clip(np.full(len(low), at), low, high) for at, low, high in ends)
+        return Boxes(nearest, nearest)

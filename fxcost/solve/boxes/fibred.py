@@ -1,0 +1,315 @@
+"""A cost along one hyperparameter, the fibre: between which positions a bound holds, box by box.
+
+Each polynomial of the cost is a sum of products: one factor depends on the fibre alone, the other not at all.
+Where all is affine in the fibre, a division finds the positions; where a cost never falls along it, halving
+does.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from fxcost.expr import Atom, Polynomial
+from fxcost.expr.polynomial import Monomial
+from fxcost.expr.vectorised import Array
+from fxcost.solve.boxes.change import Bounded, Change
+from fxcost.solve.directions import directions
+from fxcost.solve.enclosure import Group, exact_type
+from fxcost.solve.factors import Factor, Opaque, Slope
+from fxcost.solve.lattice import Boxes
+
+Signature: TypeAlias = "tuple[Slope, ...]"
+
+Ends: TypeAlias = "tuple[Array, Array]"
+"""First and last position in each of several boxes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """Functions of the fibre's position: 1 and the position itself, or some tables.
+
+    Attributes:
+        tables: A row of values for each function; None for 1 and the position.
+        length: The number of positions.
+    """
+
+    tables: Array | None
+    length: int
+
+    @property
+    def size(self) -> int:
+        """How many functions there are."""
+        return 2 if self.tables is None else len(self.tables)
+
+    @property
+    def largest(self) -> list[int]:
+        """The largest magnitude of each function."""
+        if self.tables is None:
+            return [1, self.length - 1]
+        return [int(abs(table).max()) for table in self.tables]
+
+    def combined(self, parts: Array, position: Array) -> Array:
+        """Return the sum of the functions at positions, times their factors; one of `parts` for each."""
+        if self.tables is None:
+            line: Array = parts[0] + parts[1] * position
+            return line
+        values = self.tables[:, position].astype(parts.dtype, copy=False)
+        total: Array = (parts * values[:, np.newaxis]).sum(axis=0)
+        return total
+
+
+class Fibred:
+    """A cost as a function of one hyperparameter's position.
+
+    >>> from fxcost.expr import Domain, Expression
+    >>> from fxcost.solve.costs import Cost
+    >>> from fxcost.space import Int, Space
+    >>> lattice = Lattice(Domain(Space(width=Int(64, 256, step=64), batch=Int(1, 8))))
+    >>> symbols = lattice.domain.symbols.values()
+    >>> width, batch = (Polynomial.of_atom(Atom.variable(symbol)) for symbol in symbols)
+    >>> cost = Cost(Expression.of(width * batch + width), None, lattice)
+    >>> along = cost.along(lattice.positions["batch"])
+    >>> boxes = Boxes.of(lattice.whole)
+    >>> along.at_most(boxes, 1000, upper=True), along.at_most(boxes, 1000, upper=False)
+    ((array([0]), array([2])), (array([0]), array([7])))
+    """
+
+    def __init__(
+        self, cost: Bounded, fibre: int, basis: Basis, parts: Mapping[Signature, list[_Parts]], *, rises: bool
+    ) -> None:
+        self.cost = cost
+        self.fibre = fibre
+        self.basis = basis
+        self._starts = np.cumsum([0, *map(len, cost.rows)])[:-1]
+        self._rises = rises
+        self._joined = any(len(row) > 1 for row in cost.rows)
+        self._groups: list[Group] = []
+        order: list[int] = []
+        factors = cost.factors
+        for signature, members in parts.items():
+            polynomials = [member.of[index] for index in range(basis.size) for member in members]
+            self._groups.append(Group(polynomials, signature, factors, cost.lattice))
+            order += [member.place for member in members]
+        self._order = np.argsort(order)
+        self._sizes = [len(members) for members in parts.values()]
+        self._extent = self._sum_of_extents()
+        for group in self._groups:
+            group.calculate_in(exact_type(self._extent))
+
+    @classmethod
+    def of(cls, cost: Bounded, fibre: int) -> Fibred | None:
+        """Return a cost along a hyperparameter, None where it is neither affine in it nor never falls."""
+        lattice = cost.lattice
+        if lattice.listed[fibre] is None or any(isinstance(each, Opaque) for each in cost.factors.values()):
+            return None
+        if any(fibre in factor.support and len(factor.support) > 1 for factor in cost.factors.values()):
+            return None
+        polynomials = [polynomial for row in cost.rows for polynomial in row]
+        split = _Split(cost.factors, fibre, len(lattice.listed[fibre] or ()))
+        tables = split.tables(polynomials)
+        if tables is None:
+            return None
+        signatures = [directions(each, cost.factors, len(lattice.names)) for each in polynomials]
+        lines = {part: _line(table) for part, table in tables.items()}
+        straight = None not in lines.values()
+        single = all(len(row) == 1 for row in cost.rows)
+        rises = all(None not in signature and signature[fibre] in (0, 1) for signature in signatures)
+        if not rises and not (straight and single):
+            return None
+        basis = Basis(None if straight else np.stack(list(tables.values())), split.length)
+        weights: dict[Monomial, Sequence[int]] = {
+            part: (lines[part] or ()) if straight else [int(place == index) for place in range(len(tables))]
+            for index, part in enumerate(tables)
+        }
+        parts: dict[Signature, list[_Parts]] = {}
+        for place, (polynomial, signature) in enumerate(zip(polynomials, signatures, strict=True)):
+            key = (*signature[:fibre], 0, *signature[fibre + 1 :])
+            parts.setdefault(key, []).append(_Parts(place, split.parts(polynomial, weights, basis.size)))
+        return cls(cost, fibre, basis, parts, rises=rises)
+
+    @property
+    def affine(self) -> bool:
+        """Whether all is affine in the fibre's position."""
+        return self.basis.tables is None
+
+    def _sum_of_extents(self) -> float:
+        """Return what no sum of parts exceeds, nor its distance to a bound."""
+        largest = self.basis.largest
+        extents: list[float] = []
+        for group, size in zip(self._groups, self._sizes, strict=True):
+            parts = [group.extents[index * size : (index + 1) * size] for index in range(self.basis.size)]
+            extents += [sum(map(operator.mul, each, largest)) for each in zip(*parts, strict=True)]
+        signed = any((group.coefficients < 0).any() for group in self._groups)
+        return max(extents) * (2 if signed else 1)
+
+    def _parts(self, boxes: Boxes, *, upper: bool) -> Array:
+        """Return the factors of the basis: for each function, each polynomial and each box."""
+        found = []
+        for group, size in zip(self._groups, self._sizes, strict=True):
+            found.append(group.bounds(boxes, upper=upper).reshape(self.basis.size, size, len(boxes)))
+        parts = found[0] if len(found) == 1 else np.concatenate(found, axis=1)
+        return parts[:, self._order] if self._joined else parts
+
+    def value(self, boxes: Boxes, position: Array, *, upper: bool) -> Array:
+        """Return a bound of the cost in each box, the fibre being at a position."""
+        return self._largest(self.basis.combined(self._parts(boxes, upper=upper), position))
+
+    def _largest(self, values: Array) -> Array:
+        if self._joined:
+            values = np.minimum.reduceat(values, self._starts, axis=0)
+        largest: Array = values.max(axis=0)
+        return largest
+
+    def effects(self, boxes: Boxes) -> Mapping[int, Array]:
+        """Return by how much each other hyperparameter can change the row that is largest, relative to it.
+
+        An estimate, in floats: it decides which half to look at, not what holds.
+        """
+        return self._change.of(boxes)
+
+    @functools.cached_property
+    def _change(self) -> Change:
+        return Change(self.cost, self.fibre)
+
+    def at_most(self, boxes: Boxes, bound: int, *, upper: bool) -> Ends:
+        """Return between which positions an upper (or lower) bound of the cost is at most a number.
+
+        Args:
+            boxes: The boxes; the fibre's own ends in them do not matter.
+            bound: The number.
+            upper: Whether the cost's upper bound is compared.
+
+        Returns:
+            First and last position of each box: the first one after the last one where there is none.
+        """
+        parts, nearest = self._parts(boxes, upper=upper), self._clipped(bound)
+        if not self.affine or self._joined:
+            return np.zeros(len(boxes), dtype=np.int64), self._threshold(parts, nearest)
+        first, last = self._rows_at_most(parts, nearest)
+        return self._position(first.max(axis=0)), self._position(last.min(axis=0))
+
+    def above(self, boxes: Boxes, bound: int, *, upper: bool) -> Ends:
+        """Return between which positions an upper (or lower) bound of the cost is above a number.
+
+        Where that is not between two positions: all it is between for the upper bound, a part for the lower.
+        """
+        parts, nearest = self._parts(boxes, upper=upper), self._clipped(bound)
+        end = self.basis.length - 1
+        if not self.affine or self._joined:
+            return self._threshold(parts, nearest) + 1, np.full(len(boxes), end)
+        first, last = self._rows_at_most(parts, nearest)
+        rising = parts[1] >= 0
+        first, last = np.where(rising, last + 1, 0), np.where(rising, end, first - 1)
+        if not upper:
+            row = (np.minimum(last, end) - np.maximum(first, 0)).argmax(axis=0)
+            columns = np.arange(len(boxes))
+            return self._position(first[row, columns]), self._position(last[row, columns])
+        empty = (first > end) | (last < 0)
+        hull = np.where(empty, end + 1, first).min(axis=0), np.where(empty, -1, last).max(axis=0)
+        return self._position(hull[0]), self._position(hull[1])
+
+    def _position(self, calculated: Array) -> Array:
+        """Return positions, those before the first one as -1 and those after the last one as one more."""
+        position: Array = np.clip(calculated, -1, self.basis.length).astype(np.int64)
+        return position
+
+    def _clipped(self, bound: int) -> int:
+        """Return the number nearest to a bound that compares alike with all values of the cost."""
+        return bound if self._extent == math.inf else int(max(-self._extent - 1, min(bound, self._extent)))
+
+    def _rows_at_most(self, parts: Array, bound: int) -> Ends:
+        """Return for each row between which positions `parts[0] + parts[1] * position <= bound`.
+
+        It holds up to the last one where a row does not fall, from the first one on elsewhere.
+        """
+        room, step, end = bound - parts[0], parts[1], self.basis.length - 1
+        flat = step == 0
+        if flat.any():
+            room, step = np.where(flat, np.where(room >= 0, end, -1), room), np.where(flat, 1, step)
+        if self._rises:
+            return np.zeros((1, parts.shape[-1]), dtype=step.dtype), _quotient(room, step)
+        positions, rising = _quotient(room, np.abs(step)), step > 0
+        return np.where(rising, 0, -positions), np.where(rising, positions, end)
+
+    def _threshold(self, parts: Array, bound: int) -> Array:
+        """Return up to which position the cost is at most a bound, -1 where it never is, by halving."""
+        low = np.full(parts.shape[-1], -1)
+        high = np.full(parts.shape[-1], self.basis.length - 1)
+        while True:
+            open_ = low < high
+            if not open_.any():
+                return low
+            middle = (low + high + 1) // 2
+            below = self._largest(self.basis.combined(parts, middle)) <= bound
+            low = np.where(open_ & below, middle, low)
+            high = np.where(open_ & ~below, middle - 1, high)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What a polynomial's basis functions are multiplied by, and the polynomial's place in the cost."""
+
+    place: int
+    of: Sequence[Polynomial]
+
+
+@dataclass(frozen=True)
+class _Split:
+    """Splits monomials into what depends on the fibre alone, and the rest."""
+
+    factors: Mapping[Atom, Factor]
+    fibre: int
+    length: int
+
+    def _split(self, monomial: Monomial) -> tuple[Monomial, Monomial]:
+        own = tuple(part for part in monomial if self.fibre in self.factors[part[0]].support)
+        return own, tuple(part for part in monomial if part not in own)
+
+    def tables(self, polynomials: Sequence[Polynomial]) -> dict[Monomial, Array] | None:
+        """Return the values of each product of the fibre's own atoms; None where they are too many."""
+        found: dict[Monomial, Array] = {(): np.ones(self.length, dtype=object)}
+        for polynomial in polynomials:
+            for monomial in polynomial.terms:
+                own, _ = self._split(monomial)
+                columns = [(self.factors[atom].column, exponent) for atom, exponent in own]
+                if any(column is None for column, _ in columns):
+                    return None
+                values = (column**exponent for column, exponent in columns if column is not None)
+                found[own] = functools.reduce(np.multiply, values, found[()])
+        return found
+
+    def parts(
+        self, polynomial: Polynomial, weights: Mapping[Monomial, Sequence[int]], size: int
+    ) -> list[Polynomial]:
+        """Return what each function of the basis is multiplied by."""
+        terms: list[dict[Monomial, int]] = [{} for _ in range(size)]
+        for monomial, coefficient in polynomial.terms.items():
+            own, others = self._split(monomial)
+            for each, weight in zip(terms, weights[own], strict=True):
+                each[others] = each.get(others, 0) + coefficient * weight
+        return [Polynomial(each) for each in terms]
+
+
+def _line(table: Array) -> tuple[int, int] | None:
+    """Return first value and step of values that are evenly apart, None of others."""
+    first, step = int(table[0]), int(table[1] - table[0]) if len(table) > 1 else 0
+    straight = all(value == first + step * place for place, value in enumerate(table.tolist()))
+    return (first, step) if straight else None
+
+
+def _quotient(dividend: Array, divisor: Array) -> Array:
+    """Return `dividend // divisor`, the divisor being positive: exact for whole floats below 2^53 too."""
+    if dividend.dtype != np.float64:
+        whole: Array = dividend // divisor
+        return whole
+    quotient: Array = np.floor(dividend / divisor)
+    quotient -= quotient * divisor > dividend
+    quotient += (quotient + 1) * divisor <= dividend
+    return quotient

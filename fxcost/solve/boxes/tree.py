@@ -1,0 +1,239 @@
+"""Branch and prune over boxes of settings: what holds nowhere drops a box, what holds everywhere closes it.
+
+One hyperparameter, the fibre, is closed without halving: the part of it that meets every bound lies between two
+positions, which are calculated, once for what certainly and once for what possibly fits. A box where the two
+agree is done. The search is sound, and complete on any finite space: in a box of one setting all is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fxcost.expr.vectorised import Array
+from fxcost.solve.boxes.fibred import Fibred
+from fxcost.solve.facts import Claim, Fact
+from fxcost.solve.lattice import Box, Boxes, Lattice
+
+SMALL = 16
+"""A box of at most so many fibres is not halved: each of them is looked at."""
+
+
+SAMPLE = 256
+"""So many boxes of each generation tell about how many there will be."""
+
+FEW = 100_000
+"""In a space of fewer settings it does not matter which hyperparameter is the fibre."""
+
+
+class UndecidedError(Exception):
+    """A fact is neither true nor false of a single setting, or a box of a `Float` cannot be halved."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What is left of some boxes: their fibres are cut to what possibly holds.
+
+    Attributes:
+        boxes: Those where all may hold.
+        inside: In which of them all holds everywhere.
+        apart: The facts that dropped a box, or cut one; no others have a part in what is left.
+    """
+
+    boxes: Boxes
+    inside: Array
+    apart: frozenset[Fact]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A claim about a cost that never falls along the fibre."""
+
+    claim: Claim
+    along: Fibred
+
+
+class Tree:
+    """Decides boxes by facts.
+
+    Args:
+        lattice: The settings.
+        facts: What is to hold.
+        fibre: The place of the hyperparameter that is not halved for costs.
+    """
+
+    def __init__(self, lattice: Lattice, facts: Sequence[Fact], fibre: int) -> None:
+        self.lattice = lattice
+        claims = [fact for fact in facts if isinstance(fact, Claim)]
+        self.fibre = fibre
+        along = _along(claims, fibre)
+        self.bounds = [Bound(claim, along[claim]) for claim in claims if claim in along]
+        self.facts = [fact for fact in facts if fact not in along]
+
+    @classmethod
+    def of(cls, lattice: Lattice, box: Box, facts: Sequence[Fact], *, whole: bool) -> Tree:
+        """Return a tree with the best fibre: one that closes most costs, and all of them by division.
+
+        Args:
+            lattice: The settings.
+            box: Where will be looked.
+            facts: What is to hold.
+            whole: Whether all of the box will be looked at. Then it pays to estimate which fibre takes fewest
+                boxes; else it is the longest.
+        """
+        facts = [fact for fact in facts if not fact.truth(Boxes.of(box))[0].all()]
+        listed = [index for index, values in enumerate(lattice.listed) if values is not None]
+        trees = [cls(lattice, facts, index) for index in listed] or [cls(lattice, facts, 0)]
+        most = max(tree._closed for tree in trees)
+        able = [tree for tree in trees if tree._closed == most]
+        if whole and len(able) > 1 and float(Boxes.of(box).sizes()[0]) > FEW:
+            return min(able, key=lambda tree: tree.expected(box))
+        return max(able, key=lambda tree: box.high[tree.fibre] - box.low[tree.fibre])
+
+    @property
+    def _closed(self) -> tuple[int, int]:
+        return len(self.bounds), sum(bound.along.affine for bound in self.bounds)
+
+    def expected(self, box: Box) -> float:
+        """Return about how many fibres a sweep looks at, from a sample of the boxes of each generation."""
+        boxes, weight, total = Boxes.of(box), 1.0, 0.0
+        while len(boxes):
+            looked = self.look(boxes)
+            left = looked.boxes.take(~looked.inside)
+            small = self.small(left)
+            total += weight * (len(boxes) + SMALL / 2 * int(small.sum()))
+            boxes = self.halves(left.take(~small))
+            if len(boxes) > SAMPLE:
+                weight *= len(boxes) / SAMPLE
+                boxes = boxes.take(np.linspace(0, len(boxes) - 1, SAMPLE).astype(np.int64))
+        return total
+
+    def look(self, boxes: Boxes, *, fibres: bool = False) -> Looked:
+        """Drop boxes where something holds nowhere, and tell in which everything holds everywhere.
+
+        Args:
+            boxes: The boxes.
+            fibres: Whether all have a single position of each hyperparameter but the fibre.
+        """
+        apart = set[Fact]()
+        boxes, everywhere = self._tested(boxes, apart)
+        certain = boxes
+        for bound in self.bounds:
+            before = boxes
+            boxes, certain = self._cut(before, None if fibres else certain, bound)
+            if not before.equal(boxes, self.fibre):
+                apart.add(bound.claim)
+            left = boxes.low[self.fibre] <= boxes.high[self.fibre]
+            if not left.all():
+                boxes, certain, everywhere = boxes.take(left), certain.take(left), everywhere[left]
+        for possible, sure in ((boxes.low, certain.low), (boxes.high, certain.high)):
+            everywhere = everywhere & (possible[self.fibre] == sure[self.fibre])
+        return Looked(boxes, everywhere, frozenset(apart))
+
+    def _tested(self, boxes: Boxes, apart: set[Fact]) -> tuple[Boxes, Array]:
+        """Drop boxes where one of the other facts holds nowhere, and tell where all hold everywhere."""
+        everywhere = np.ones(len(boxes), dtype=bool)
+        for fact in self.facts:
+            right, wrong = fact.truth(boxes)
+            everywhere &= right
+            if wrong.any():
+                apart.add(fact)
+                boxes, everywhere = boxes.take(~wrong), everywhere[~wrong]
+        return boxes, everywhere
+
+    def _cut(self, boxes: Boxes, certain: Boxes | None, bound: Bound) -> tuple[Boxes, Boxes]:
+        """Cut the fibres to where a claim is possibly, and where it is certainly, right: None: the same."""
+        claim, along = bound.claim, bound.along
+        ends = along.at_most if claim.claimed else along.above
+        cut = boxes.between(self.fibre, *ends(boxes, claim.bound, upper=not claim.claimed))
+        if certain is None:
+            return cut, cut
+        return cut, certain.between(self.fibre, *ends(boxes, claim.bound, upper=claim.claimed))
+
+    def small(self, boxes: Boxes) -> Array:
+        """Tell which boxes are so small that it is best to look at every fibre of theirs."""
+        size = np.ones(len(boxes))
+        for index, (low, high) in enumerate(zip(boxes.low, boxes.high, strict=True)):
+            if index != self.fibre:
+                size *= high - low + 1 if self.lattice.listed[index] is not None else np.inf
+        few: Array = size <= SMALL
+        return few
+
+    def halves(self, boxes: Boxes) -> Boxes:
+        """Return each box in two halves, cut where it changes most; boxes of one setting as they are.
+
+        Raises:
+            UndecidedError: Facts do not tell of a box, and it cannot be halved.
+        """
+        if not len(boxes):
+            return boxes
+        places = [index for index, listed in enumerate(self.lattice.listed) if listed is not None]
+        open_ = np.array([~boxes.fixed(index) for index in places])
+        single = np.logical_not(open_.any(axis=0))
+        if single.any():
+            points = boxes.take(single)
+            self._check_decided(points)
+            rest = self.halves(boxes.take(~single))
+            return points.joined(rest)
+        scores = np.where(open_, self._scores(boxes, places), -1.0)
+        return boxes.halved(np.array(places)[scores.argmax(axis=0)], places)
+
+    def _check_decided(self, points: Boxes) -> None:
+        """Make sure that looking at points again, their fibres cut now, decides them."""
+        again = self.look(points)
+        if not again.inside.all():
+            raise UndecidedError
+
+    def _scores(self, boxes: Boxes, places: Sequence[int]) -> Array:
+        """Return by how much each hyperparameter changes what is asked about: a row each."""
+        reading = {index for fact in self.facts for index in fact.support}
+        total = np.zeros((len(places), len(boxes)))
+        for row, index in enumerate(places):
+            if index in reading:
+                total[row] += 1e-3 * spread(self.lattice, boxes, index)
+        for bound in self.bounds:
+            effects = bound.along.effects(boxes)
+            for row, index in enumerate(places):
+                if index != self.fibre:
+                    total[row] += effects.get(index, 0.0)
+        widths = [(boxes.high[index] - boxes.low[index]) * 1e-12 for index in places]
+        scores: Array = total + np.array(widths)
+        return scores
+
+
+def trimmed(box: Box, facts: Sequence[Fact]) -> Box | None:
+    """Return a box without the ends where facts about one hyperparameter each are false; None: all of it.
+
+    >>> from fxcost.solve.truths import Table
+    >>> trimmed(Box((0, 0), (2, 4)), [Table((1,), np.array([False, True, False, True, False]))])
+    Box(low=(0, 1), high=(2, 3))
+    """
+    low, high = list(box.low), list(box.high)
+    for fact in facts:
+        if len(fact.support) != 1:
+            continue
+        (index,) = fact.support
+        if not isinstance(low[index], int) or not 0 < high[index] - low[index] < FEW:
+            continue
+        positions = np.arange(low[index], high[index] + 1)
+        ends = [np.full(len(positions), end) for end in low]
+        ends[index] = positions
+        possible = positions[~fact.truth(Boxes(tuple(ends), tuple(ends)))[1]]
+        if not len(possible):
+            return None
+        low[index], high[index] = possible[0].item(), possible[-1].item()
+    return Box(tuple(low), tuple(high))
+
+
+def spread(lattice: Lattice, boxes: Boxes, index: int) -> Array:
+    """Return by what factor a hyperparameter's values differ in each box, as a logarithm."""
+    low, high = (lattice.values_of(index, ends[index]).astype(np.float64) for ends in (boxes.low, boxes.high))
+    logarithm: Array = np.log1p((high - low) / np.maximum(np.abs(low), 1.0))
+    return logarithm
+
+
+def _along(claims: Sequence[Claim], fibre: int) -> dict[Fact, Fibred]:
+    found = {claim: claim.cost.along(fibre) for claim in claims}
+    return {claim: along for claim, along in found.items() if along is not None}
