@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from fxcost.compilation import Cost as Cost
     from fxcost.compilation import cost as cost
     from fxcost.factory import model as model
+    from fxcost.solve import Count as Count
+    from fxcost.solve import Feasible as Feasible
     from fxcost.solve import Found as Found
     from fxcost.solve import Infeasible as Infeasible
     from fxcost.solve import Limit as Limit
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from fxcost.solve import Proved as Proved
     from fxcost.solve import Refuted as Refuted
     from fxcost.solve import Unknown as Unknown
+    from fxcost.solve import feasible as feasible
     from fxcost.solve import find as find
     from fxcost.solve import maximize as maximize
     from fxcost.solve import minimize as minimize
@@ -39,6 +42,8 @@ _HOMES = {
     "fxcost.factory": ("model",),
     "fxcost.compilation": ("Cost", "cost"),
     "fxcost.solve": (
+        "Count",
+        "Feasible",
         "Found",
         "Infeasible",
         "Limit",
@@ -47,6 +52,7 @@ _HOMES = {
         "Proved",
         "Refuted",
         "Unknown",
+        "feasible",
         "find",
         "maximize",
         "minimize",

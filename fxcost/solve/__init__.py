@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fxcost.solve.binding import Binding
 from fxcost.solve.contradictions import Contradiction, Demand, Relaxation
+from fxcost.solve.counts import Count
+from fxcost.solve.feasibility import Feasible, feasible
 from fxcost.solve.limits import Comparison, Limit, at_least, at_most, less_than, more_than
 from fxcost.solve.optimise import maximize, minimize
 from fxcost.solve.partition import Partition, Piece, partition
@@ -17,8 +19,10 @@ __all__ = [
     "Binding",
     "Comparison",
     "Contradiction",
+    "Count",
     "Demand",
     "Effort",
+    "Feasible",
     "Found",
     "Infeasible",
     "Limit",
@@ -35,6 +39,7 @@ __all__ = [
     "Unknown",
     "at_least",
     "at_most",
+    "feasible",
     "find",
     "less_than",
     "maximize",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import sympy
@@ -13,8 +14,10 @@ from fxcost.expr import Normaliser
 from fxcost.solve.budget import Budget, OutOfBudgetError
 from fxcost.solve.constraints import Constraint, Outside
 from fxcost.solve.costs import Cost
+from fxcost.solve.facts import Claim, Connected, Fact
 from fxcost.solve.lattice import Lattice, Point
 from fxcost.solve.limits import Comparison, Limit, folded
+from fxcost.solve.pruning import Conflict, Pruning
 from fxcost.solve.quantities import Quantity, Region, Regions
 from fxcost.solve.search import Search
 from fxcost.solve.verdicts import Effort
@@ -234,6 +237,19 @@ class Cell:
         literal = self.search.at_most(self.cost(*comparison.sides), bound)
         return literal if truth else z3.Not(literal)
 
+    def facts(self, limit: Limit) -> list[Fact]:
+        """Return what holds at a point of the cell where a limit holds, each fact as one of a list."""
+        limit_facts = folded(limit, lambda each: [self._claim(each)], _all, _any)
+        return [*self.ground.declared, *self._constraints, *limit_facts]
+
+    def _claim(self, comparison: Comparison) -> Fact:
+        bound, truth = comparison.at_most
+        return Claim(self.cost(*comparison.sides), bound, truth)
+
+    def outside(self) -> Outside:
+        """Return the fact that a point does not belong to the cell."""
+        return Outside(self._constraints)
+
     def formula(self, limit: Limit) -> z3.BoolRef:
         """Return a limit as a formula for the cell's search."""
         return folded(limit, self.literal, z3.And, z3.Or)
@@ -247,6 +263,13 @@ class Cell:
         for corner in self.corners():
             if self.satisfies(limit, corner):
                 return corner
+        facts = self.facts(limit)
+        if all(fact.bounded and not isinstance(fact, Connected) for fact in facts):
+            decided = Pruning(self.ground.lattice, self.ground.box, self.ground.budget).decide(
+                facts, math.inf
+            )
+            if decided is not None:
+                return None if isinstance(decided, Conflict) else self.found(decided, limit)
         point = self.search.find(self.search.named(self.formula(limit)))
         return None if point is None else self.found(point, limit)
 
@@ -268,3 +291,12 @@ class Cell:
         for region in self.regions:
             if region.hint in self.ground.space:
                 yield self.ground.lattice.point(region.hint)
+
+
+def _all(parts: list[list[Fact]]) -> list[Fact]:
+    return [fact for part in parts for fact in part]
+
+
+def _any(parts: list[list[Fact]]) -> list[Fact]:
+    either = (part[0] if len(part) == 1 else Connected(tuple(part), every=True) for part in parts)
+    return [Connected(tuple(either), every=False)]

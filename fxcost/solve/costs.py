@@ -8,8 +8,8 @@ import z3
 
 from fxcost.expr import Expression, Lowering
 from fxcost.solve.boxes.fibred import Fibred
-from fxcost.solve.directions import Factors
-from fxcost.solve.enclosure import Enclosure
+from fxcost.solve.directions import Factors, directions
+from fxcost.solve.enclosure import Enclosure, Signature
 from fxcost.solve.lattice import Lattice
 
 
@@ -40,6 +40,12 @@ class Cost:
     def factors(self) -> Factors:
         """Its atoms as functions of positions."""
         return self.enclosure.factors
+
+    @cached_property
+    def signatures(self) -> list[Signature]:
+        """How each polynomial, row by row, changes with each hyperparameter."""
+        count = len(self.lattice.names)
+        return [directions(polynomial, self.factors, count) for row in self.rows for polynomial in row]
 
     def along(self, fibre: int) -> Fibred | None:
         """Return it along a hyperparameter, None where it is not proved never to fall along it."""

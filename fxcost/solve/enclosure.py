@@ -40,7 +40,7 @@ class Enclosure:
     >>> enclosure = Enclosure([[batch * width - width], [200 * batch]], lattice)
     >>> whole = Boxes.of(lattice.whole)
     >>> enclosure.lower(whole), enclosure.upper(whole)
-    (array([200]), array([1792]))
+    (array([200.]), array([1792.]))
     """
 
     def __init__(self, rows: Sequence[Sequence[Polynomial]], lattice: Lattice) -> None:
@@ -59,6 +59,9 @@ class Enclosure:
         for signature, places in signatures.items():
             self._order += places
             self._groups.append(Group([polynomials[place] for place in places], signature, factors, lattice))
+        exact = exact_type(max(max(group.extents) for group in self._groups))
+        for group in self._groups:  # one type for all: NumPy compares int64 with float64 inexactly
+            group.calculate_in(exact)
 
     @property
     def slopes(self) -> Signature:
@@ -109,7 +112,6 @@ class Group:
         self._exact: Array = np.array(terms, dtype=object).reshape(len(polynomials), len(monomials))
         self.coefficients = self._exact
         self.extents = self._extents(Boxes.of(lattice.whole))
-        self.calculate_in(exact_type(max(self.extents)))
 
     def _extents(self, whole: Boxes) -> list[float]:
         """Return what no partial sum of each polynomial exceeds: infinite where that is not known."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import z3
 
 from fxcost.expr import Lowering
@@ -91,6 +92,36 @@ class Claim:
         below = (self.cost.enclosure.upper(boxes) <= self.bound).astype(bool)
         above = (self.cost.enclosure.lower(boxes) > self.bound).astype(bool)
         return (below, above) if self.claimed else (above, below)
+
+
+@dataclass(frozen=True, eq=False)
+class Connected:
+    """Facts that all hold, or of which some holds.
+
+    Attributes:
+        parts: The facts.
+        every: Whether all of them are to hold.
+    """
+
+    parts: tuple[Fact, ...]
+    every: bool
+
+    @property
+    def support(self) -> frozenset[int]:
+        """The places of the hyperparameters they depend on."""
+        return frozenset(index for part in self.parts for index in part.support)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether more is known of each than its truth at points."""
+        return all(part.bounded for part in self.parts)
+
+    def truth(self, boxes: Boxes) -> Truth:
+        """Connect what is known of the parts."""
+        right, wrong = zip(*(part.truth(boxes) for part in self.parts), strict=True)
+        if self.every:
+            return np.logical_and.reduce(right), np.logical_or.reduce(wrong)
+        return np.logical_or.reduce(right), np.logical_and.reduce(wrong)
 
 
 def strongest(chain: Sequence[CostFact], model: z3.ModelRef) -> list[tuple[CostFact, bool]]:

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 import z3
 
 from fxcost.errors import ExpressionError
+from fxcost.solve.boxes.best import Climb
+from fxcost.solve.boxes.goals import CostGoal
+from fxcost.solve.boxes.tree import Tree, UndecidedError, trimmed
 from fxcost.solve.budget import DEFAULT_SECONDS, Budget, OutOfBudgetError, Progress
 from fxcost.solve.cells import Cell, Ground
 from fxcost.solve.climbing import climbed
@@ -141,9 +144,31 @@ class Optimisation:
         return None if bound == math.inf else int(bound)
 
     def _improve(self, cell: Cell) -> None:
-        """Raise the best score to the best of a cell, by steps that double while they succeed."""
+        """Raise the best score to the best of a cell: by boxes where these decide, else by Z3's steps."""
         for corner in cell.corners():
             self._take(cell, corner)
+        if not self._climb(cell):
+            self._step(cell)
+
+    def _climb(self, cell: Cell) -> bool:
+        """Raise the best score by branch and bound; False where boxes do not decide every setting."""
+        facts = cell.facts(self.limit)
+        goal = CostGoal(cell.cost(self.quantity), self.sign)
+        if goal.cost.enclosure.opaque or not all(fact.bounded for fact in facts):
+            return False
+        box = trimmed(self.ground.box, facts)
+        if box is None:
+            return True
+        tree = Tree.of(self.ground.lattice, box, facts, whole=False)
+        try:
+            climb = Climb(tree, goal, self.ground.budget, lambda point: self._taken(cell, point))
+            climb.best(Boxes.of(box), None if self.best is None else self.best[0])
+        except UndecidedError:
+            return False
+        return True
+
+    def _step(self, cell: Cell) -> None:
+        """Raise the best score by steps that double while they succeed."""
         limit = cell.search.named(cell.formula(self.limit))
         high, step = self._highest(cell), 1
         while self.best is None or high is None or self.best[0] < high:
@@ -165,6 +190,11 @@ class Optimisation:
         if self.sign > 0:
             return z3.Not(cell.search.at_most(cost, score - 1))
         return cell.search.at_most(cost, -score)
+
+    def _taken(self, cell: Cell, point: Point) -> int | None:
+        """Return the best score known after a point was looked at."""
+        self._take(cell, point)
+        return None if self.best is None else self.best[0]
 
     def _take(self, cell: Cell, point: Point) -> None:
         """Make a point the best one known, or a point near it, if it is better."""

@@ -1,4 +1,4 @@
-"""Branch and prune as Z3 needs it: a setting for which claims are right, or claims that exclude each other."""
+"""Branch and prune as Z3 needs it: a setting where claims are right, or claims that exclude each other."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from fxcost.solve.boxes.sweep import BATCH, Frontier
 from fxcost.solve.boxes.tree import Tree, UndecidedError, trimmed
 from fxcost.solve.budget import Budget
-from fxcost.solve.facts import Claim, Fact, Required
+from fxcost.solve.facts import Claim, Fact
 from fxcost.solve.lattice import Box, Boxes, Lattice, Point
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """Claims of which at least one is wrong wherever the required facts hold."""
+    """Claims of which at least one is wrong wherever the other facts hold."""
 
     claims: tuple[Claim, ...]
 
@@ -33,20 +33,16 @@ class Pruning:
         self.box = box
         self.budget = budget
 
-    def decide(
-        self, required: Sequence[Required], claims: Sequence[Claim], most: float
-    ) -> Point | Conflict | None:
-        """Return a point where all hold, or claims that exclude each other; None where boxes do not tell.
+    def decide(self, facts: Sequence[Fact], most: float) -> Point | Conflict | None:
+        """Return a point where all facts hold, or why there is none; None where boxes do not tell.
 
         Args:
-            required: What must hold.
-            claims: What must be right.
+            facts: What is to hold; the claims among them are what a conflict names.
             most: The number of boxes to look at.
         """
-        box = trimmed(self.box, required)
+        box = trimmed(self.box, facts)
         if box is None:
-            return Conflict(())
-        facts: list[Fact] = [*required, *claims]
+            return Conflict(tuple(fact for fact in facts if isinstance(fact, Claim)))
         tree = Tree.of(self.lattice, box, facts, whole=False)
         frontier, wrong, looked_at = Frontier(Boxes.of(box)), set[Fact](), 0
         while len(frontier):
@@ -63,4 +59,4 @@ class Pruning:
                 return None
             if looked_at > most:
                 return None
-        return Conflict(tuple(claim for claim in claims if claim in wrong))
+        return Conflict(tuple(fact for fact in facts if isinstance(fact, Claim) and fact in wrong))

@@ -118,7 +118,7 @@ class Search:
         facts: list[Fact] = [*self._required, *claims]
         bounded = all(fact.bounded for fact in facts)
         pruning = Pruning(self.lattice, self.box, self.budget)
-        return pruning.decide(self._required, claims, math.inf if bounded else COARSE_BOXES)
+        return pruning.decide(facts, math.inf if bounded else COARSE_BOXES)
 
     def _told(self) -> Arithmetic:
         """Tell Z3 what everything means."""

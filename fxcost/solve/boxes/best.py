@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,49 +37,38 @@ class Climb:
         tree: Decides boxes.
         goal: What is to be large.
         budget: When to stop.
-        better: Is told each better point as it is found.
+        better: Is told each better point as it is found, and returns the best score known after it.
     """
 
-    def __init__(
-        self, tree: Tree, goal: Goal, budget: Budget, better: Callable[[Point], None] = lambda _: None
-    ) -> None:
+    def __init__(self, tree: Tree, goal: Goal, budget: Budget, better: Callable[[Point], Any]) -> None:
         self.tree = tree
         self.goal = goal
         self.budget = budget
         self._better = better
 
-    def best(self, boxes: Boxes, score: Any, point: Point | None) -> tuple[Any, Point | None]:
-        """Return the best score and where it is, from one known before: None where there was none.
+    def best(self, boxes: Boxes, score: Any) -> Any:
+        """Return the best score, from one known before: None where there was none, and where there is none.
 
         Raises:
-            OutOfBudgetError: The time is over; what was found is told to `better`.
+            OutOfBudgetError: The time is over.
             UndecidedError: A single setting cannot be decided.
         """
         bounds = self.goal.bound(boxes)
-        while len(boxes):
-            self.budget.left()
-            if len(boxes) > BATCH:
-                order = np.argpartition(-bounds, BATCH)
-                chosen, rest = order[:BATCH], order[BATCH:]
-                batch, boxes, bounds = boxes.take(chosen), boxes.take(rest), bounds[rest]
-            else:
-                batch, boxes, bounds = boxes, boxes.take(slice(0)), bounds[:0]
-            looked = self.tree.look(batch)
-            open_ = looked.boxes.take(~looked.inside)
-            inside = looked.boxes.take(looked.inside)
-            for found in (inside, self._probed(open_)):
-                score, point = self._improved(found, score, point)
-            new = self.tree.halves(open_.joined(self._divisible(inside)))
-            promised = self.goal.bound(new)
-            boxes, bounds = boxes.joined(new), np.concatenate([bounds, promised])
+        while True:
             if score is not None:
                 left = bounds > score
                 boxes, bounds = boxes.take(left), bounds[left]
-        return score, point
-
-    def _divisible(self, boxes: Boxes) -> Boxes:
-        """Return the boxes of more than one setting: another of theirs may be better."""
-        return boxes.take(boxes.sizes() > 1)
+            if not len(boxes):
+                return score
+            self.budget.left()
+            batch, boxes, bounds = _most_promising(boxes, bounds)
+            looked = self.tree.look(batch)
+            open_ = looked.boxes.take(np.logical_not(looked.inside))
+            inside = looked.boxes.take(looked.inside)
+            for found in (inside, self._probed(open_)):
+                score = self._improved(found, score)
+            new = self.tree.halves(open_.joined(_divisible(inside)))
+            boxes, bounds = boxes.joined(new), np.concatenate([bounds, self.goal.bound(new)])
 
     def _probed(self, boxes: Boxes) -> Boxes:
         """Return what fits of the lowest fibres of the first boxes."""
@@ -88,17 +78,27 @@ class Climb:
         looked = self.tree.look(Boxes(low.low, high), fibres=True)
         return looked.boxes.take(looked.inside)
 
-    def _improved(self, inside: Boxes, score: Any, point: Point | None) -> tuple[Any, Point | None]:
+    def _improved(self, inside: Boxes, score: Any) -> Any:
         if not len(inside):
-            return score, point
+            return score
         corners = self.goal.corner(inside)
         scores = self.goal.bound(corners)
         place = int(scores.argmax())
-        if score is not None and scores[place] <= score:
-            return score, point
-        found = corners.lowest(place)
-        self._better(found)
-        return scores[place], found
+        return score if score is not None and scores[place] <= score else self._better(corners.lowest(place))
+
+
+def _most_promising(boxes: Boxes, bounds: Array) -> tuple[Boxes, Boxes, Array]:
+    """Return some boxes with the highest bounds, and the others with theirs."""
+    if len(boxes) <= BATCH:
+        return boxes, boxes.take(slice(0)), bounds[:0]
+    order = np.argpartition(-bounds, BATCH)
+    chosen, rest = order[:BATCH], order[BATCH:]
+    return boxes.take(chosen), boxes.take(rest), bounds[rest]
+
+
+def _divisible(boxes: Boxes) -> Boxes:
+    """Return the boxes of more than one setting: another of theirs may be better."""
+    return boxes.take(boxes.sizes() > 1)
 
 
 class Nearest:
@@ -108,8 +108,8 @@ class Nearest:
     >>> from fxcost.space import Int, Space
     >>> goal = Nearest(Lattice(Domain(Space(width=Int(1, 9), depth=Int(1, 9)))), (3, 3))
     >>> boxes = Boxes((np.array([4, 0]), np.array([0, 5])), (np.array([9, 9]), np.array([8, 8])))
-    >>> goal.bound(boxes) // goal.changed, goal.corner(boxes).low
-    (array([-1, -1]), (array([4, 3]), array([3, 5])))
+    >>> -goal.bound(boxes) // goal.changed, goal.corner(boxes).low
+    (array([1, 1]), (array([4, 3]), array([3, 5])))
     """
 
     def __init__(self, lattice: Lattice, point: Point) -> None:
@@ -129,3 +129,26 @@ class Nearest:
         ends = zip(self.point, boxes.low, boxes.high, strict=True)
         nearest = tuple(np.clip(np.full(len(low), at), low, high) for at, low, high in ends)
         return Boxes(nearest, nearest)
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """One hyperparameter's position, to be large or small.
+
+    Attributes:
+        index: The hyperparameter's place.
+        sign: 1 where it is to be large, -1 where it is to be small.
+    """
+
+    index: int
+    sign: int
+
+    def bound(self, boxes: Boxes) -> Array:
+        """Return the best position of each box."""
+        return (boxes.high if self.sign > 0 else boxes.low)[self.index] * self.sign
+
+    def corner(self, boxes: Boxes) -> Boxes:
+        """Return the lowest point of each box that has the best position."""
+        ends = list(boxes.low)
+        ends[self.index] = (boxes.high if self.sign > 0 else boxes.low)[self.index]
+        return Boxes(tuple(ends), tuple(ends))

@@ -10,6 +10,7 @@ import numpy as np
 from fxcost.expr import Atom, Polynomial
 from fxcost.expr.vectorised import Array
 from fxcost.solve.directions import Factors
+from fxcost.solve.enclosure import Signature
 from fxcost.solve.lattice import Boxes, Lattice
 
 
@@ -19,6 +20,10 @@ class Bounded(Protocol):
     @property
     def rows(self) -> Sequence[Sequence[Polynomial]]:
         """Polynomials: the cost is the largest over rows of the smallest in the row."""
+
+    @property
+    def signatures(self) -> Sequence[Signature]:
+        """How each polynomial, row by row, changes with each hyperparameter."""
 
     @property
     def factors(self) -> Factors:

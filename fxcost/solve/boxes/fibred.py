@@ -20,12 +20,9 @@ from fxcost.expr import Atom, Polynomial
 from fxcost.expr.polynomial import Monomial
 from fxcost.expr.vectorised import Array
 from fxcost.solve.boxes.change import Bounded, Change
-from fxcost.solve.directions import directions
-from fxcost.solve.enclosure import Group, exact_type
-from fxcost.solve.factors import Factor, Opaque, Slope
+from fxcost.solve.enclosure import Group, Signature, exact_type
+from fxcost.solve.factors import Factor, Opaque
 from fxcost.solve.lattice import Boxes
-
-Signature: TypeAlias = "tuple[Slope, ...]"
 
 Ends: TypeAlias = "tuple[Array, Array]"
 """First and last position in each of several boxes."""
@@ -70,6 +67,7 @@ class Fibred:
 
     >>> from fxcost.expr import Domain, Expression
     >>> from fxcost.solve.costs import Cost
+    >>> from fxcost.solve.lattice import Lattice
     >>> from fxcost.space import Int, Space
     >>> lattice = Lattice(Domain(Space(width=Int(64, 256, step=64), batch=Int(1, 8))))
     >>> symbols = lattice.domain.symbols.values()
@@ -78,7 +76,7 @@ class Fibred:
     >>> along = cost.along(lattice.positions["batch"])
     >>> boxes = Boxes.of(lattice.whole)
     >>> along.at_most(boxes, 1000, upper=True), along.at_most(boxes, 1000, upper=False)
-    ((array([0]), array([2])), (array([0]), array([7])))
+    ((array([0]), array([1])), (array([0]), array([8])))
     """
 
     def __init__(
@@ -88,7 +86,7 @@ class Fibred:
         self.fibre = fibre
         self.basis = basis
         self._starts = np.cumsum([0, *map(len, cost.rows)])[:-1]
-        self._rises = rises
+        self.rises = rises
         self._joined = any(len(row) > 1 for row in cost.rows)
         self._groups: list[Group] = []
         order: list[int] = []
@@ -101,7 +99,7 @@ class Fibred:
         self._sizes = [len(members) for members in parts.values()]
         self._extent = self._sum_of_extents()
         for group in self._groups:
-            group.calculate_in(exact_type(self._extent))
+            group.calculate_in(exact_type(2 * self._extent + 2))
 
     @classmethod
     def of(cls, cost: Bounded, fibre: int) -> Fibred | None:
@@ -116,7 +114,7 @@ class Fibred:
         tables = split.tables(polynomials)
         if tables is None:
             return None
-        signatures = [directions(each, cost.factors, len(lattice.names)) for each in polynomials]
+        signatures = cost.signatures
         lines = {part: _line(table) for part, table in tables.items()}
         straight = None not in lines.values()
         single = all(len(row) == 1 for row in cost.rows)
@@ -140,14 +138,13 @@ class Fibred:
         return self.basis.tables is None
 
     def _sum_of_extents(self) -> float:
-        """Return what no sum of parts exceeds, nor its distance to a bound."""
+        """Return what no sum of parts exceeds."""
         largest = self.basis.largest
         extents: list[float] = []
         for group, size in zip(self._groups, self._sizes, strict=True):
             parts = [group.extents[index * size : (index + 1) * size] for index in range(self.basis.size)]
             extents += [sum(map(operator.mul, each, largest)) for each in zip(*parts, strict=True)]
-        signed = any((group.coefficients < 0).any() for group in self._groups)
-        return max(extents) * (2 if signed else 1)
+        return max(extents)
 
     def _parts(self, boxes: Boxes, *, upper: bool) -> Array:
         """Return the factors of the basis: for each function, each polynomial and each box."""
@@ -198,7 +195,8 @@ class Fibred:
     def above(self, boxes: Boxes, bound: int, *, upper: bool) -> Ends:
         """Return between which positions an upper (or lower) bound of the cost is above a number.
 
-        Where that is not between two positions: all it is between for the upper bound, a part for the lower.
+        Where that is not between two positions of a box: all it is between for the upper bound, the longest
+        part for the lower.
         """
         parts, nearest = self._parts(boxes, upper=upper), self._clipped(bound)
         end = self.basis.length - 1
@@ -207,13 +205,14 @@ class Fibred:
         first, last = self._rows_at_most(parts, nearest)
         rising = parts[1] >= 0
         first, last = np.where(rising, last + 1, 0), np.where(rising, end, first - 1)
+        first = np.maximum(self._position(first), boxes.low[self.fibre])
+        last = np.minimum(self._position(last), boxes.high[self.fibre])
         if not upper:
-            row = (np.minimum(last, end) - np.maximum(first, 0)).argmax(axis=0)
+            row = (last - first).argmax(axis=0)
             columns = np.arange(len(boxes))
-            return self._position(first[row, columns]), self._position(last[row, columns])
-        empty = (first > end) | (last < 0)
-        hull = np.where(empty, end + 1, first).min(axis=0), np.where(empty, -1, last).max(axis=0)
-        return self._position(hull[0]), self._position(hull[1])
+            return first[row, columns], last[row, columns]
+        empty = first > last
+        return np.where(empty, end + 1, first).min(axis=0), np.where(empty, -1, last).max(axis=0)
 
     def _position(self, calculated: Array) -> Array:
         """Return positions, those before the first one as -1 and those after the last one as one more."""
@@ -233,7 +232,7 @@ class Fibred:
         flat = step == 0
         if flat.any():
             room, step = np.where(flat, np.where(room >= 0, end, -1), room), np.where(flat, 1, step)
-        if self._rises:
+        if self.rises:
             return np.zeros((1, parts.shape[-1]), dtype=step.dtype), _quotient(room, step)
         positions, rising = _quotient(room, np.abs(step)), step > 0
         return np.where(rising, 0, -positions), np.where(rising, positions, end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -25,6 +26,7 @@ class Frontier:
 
     def __init__(self, boxes: Boxes) -> None:
         self._parts = [boxes]
+        self._none = boxes.take(slice(0))
 
     def __len__(self) -> int:
         return sum(map(len, self._parts))
@@ -47,10 +49,7 @@ class Frontier:
     @property
     def boxes(self) -> Boxes:
         """All that are left."""
-        left = self._parts[0]
-        for part in self._parts[1:]:
-            left = left.joined(part)
-        return left
+        return functools.reduce(Boxes.joined, self._parts, self._none)
 
 
 def sweep(tree: Tree, frontier: Frontier, budget: Budget) -> Iterator[Boxes]:
@@ -70,7 +69,7 @@ def sweep(tree: Tree, frontier: Frontier, budget: Budget) -> Iterator[Boxes]:
         looked = tree.look(frontier.taken(BATCH))
         if looked.inside.any():
             yield looked.boxes.take(looked.inside)
-        left = looked.boxes.take(~looked.inside)
+        left = looked.boxes.take(np.logical_not(looked.inside))
         small = tree.small(left)
         frontier.put(tree.halves(left.take(~small)))
         looked = tree.look(left.take(small).split_up(tree.fibre), fibres=True)

@@ -1,8 +1,8 @@
 """Branch and prune over boxes of settings: what holds nowhere drops a box, what holds everywhere closes it.
 
-One hyperparameter, the fibre, is closed without halving: the part of it that meets every bound lies between two
-positions, which are calculated, once for what certainly and once for what possibly fits. A box where the two
-agree is done. The search is sound, and complete on any finite space: in a box of one setting all is exact.
+One hyperparameter, the fibre, is closed without halving: the part of it that meets every bound lies between
+two positions, which are calculated, once for what certainly and once for what possibly fits. A box where the
+two agree is done. The search is sound, and complete on finite spaces: in a box of one setting all is exact.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ class Tree:
         along = _along(claims, fibre)
         self.bounds = [Bound(claim, along[claim]) for claim in claims if claim in along]
         self.facts = [fact for fact in facts if fact not in along]
+        self._exact = all(bound.claim.claimed or bound.along.rises for bound in self.bounds)
 
     @classmethod
     def of(cls, lattice: Lattice, box: Box, facts: Sequence[Fact], *, whole: bool) -> Tree:
@@ -84,13 +85,28 @@ class Tree:
                 boxes; else it is the longest.
         """
         facts = [fact for fact in facts if not fact.truth(Boxes.of(box))[0].all()]
+        if not whole:
+            return cls._quickly(lattice, box, facts)
         listed = [index for index, values in enumerate(lattice.listed) if values is not None]
         trees = [cls(lattice, facts, index) for index in listed] or [cls(lattice, facts, 0)]
         most = max(tree._closed for tree in trees)
         able = [tree for tree in trees if tree._closed == most]
-        if whole and len(able) > 1 and float(Boxes.of(box).sizes()[0]) > FEW:
+        if len(able) > 1 and float(Boxes.of(box).sizes()[0]) > FEW:
             return min(able, key=lambda tree: tree.expected(box))
         return max(able, key=lambda tree: box.high[tree.fibre] - box.low[tree.fibre])
+
+    @classmethod
+    def _quickly(cls, lattice: Lattice, box: Box, facts: Sequence[Fact]) -> Tree:
+        """Return the tree of the longest fibre that closes every claim by division, else of the best one."""
+        claims = sum(isinstance(fact, Claim) for fact in facts)
+        listed = [index for index, values in enumerate(lattice.listed) if values is not None]
+        best: Tree | None = None
+        for index in sorted(listed, key=lambda index: box.low[index] - box.high[index]):
+            tree = cls(lattice, facts, index)
+            if tree._closed == (claims, claims):
+                return tree
+            best = tree if best is None or tree._closed > best._closed else best
+        return best or cls(lattice, facts, 0)
 
     @property
     def _closed(self) -> tuple[int, int]:
@@ -122,7 +138,7 @@ class Tree:
         certain = boxes
         for bound in self.bounds:
             before = boxes
-            boxes, certain = self._cut(before, None if fibres else certain, bound)
+            boxes, certain = self._cut(before, None if fibres and self._exact else certain, bound)
             if not before.equal(boxes, self.fibre):
                 apart.add(bound.claim)
             left = boxes.low[self.fibre] <= boxes.high[self.fibre]

@@ -1,0 +1,231 @@
+"""The settings for which limits hold, all of them: how many, some drawn evenly, the nearest to one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fxcost.errors import DeclarationError, EmptySpaceError
+from fxcost.expr.vectorised import Array
+from fxcost.solve.boxes.best import Extreme, Nearest
+from fxcost.solve.boxes.sweep import Frontier, volume
+from fxcost.solve.budget import DEFAULT_SECONDS, Budget, OutOfBudgetError, Progress
+from fxcost.solve.cells import Ground
+from fxcost.solve.counts import Count
+from fxcost.solve.lattice import Boxes, Point
+from fxcost.solve.limits import Limit, every
+from fxcost.solve.parts import Best, Part, parts_of, require_finite
+from fxcost.solve.problems import Problem
+from fxcost.solve.readings import readings
+from fxcost.solve.settings import Settings, ranked
+from fxcost.solve.verdicts import Found, Infeasible, Unknown
+from fxcost.space import Config
+
+KEPT = 1_000_000
+"""So many boxes are kept between two questions; more are searched for again."""
+
+
+def feasible(
+    *limits: Limit,
+    time_limit: float = DEFAULT_SECONDS,
+    progress: Progress | None = None,
+    **restriction: object,
+) -> Feasible:
+    """Return the settings for which limits hold.
+
+    Args:
+        *limits: What is to hold; at least one.
+        time_limit: Seconds that each question about them may take; tracing paths is not counted.
+        progress: Is told what happens, in a few words at a time.
+        **restriction: Hyperparameters to fix, or to bound by a pair, as in `Space.restrict`.
+
+    Raises:
+        DeclarationError: There is no limit, a hyperparameter has infinitely many values, or the quantities
+            belong to different spaces.
+        EmptySpaceError: The restriction leaves nothing.
+
+    Example:
+        >>> import torch, fxcost as fc
+        >>> @fc.model(width=fc.Int(8, 64), batch=fc.Int(2, 32), example=lambda batch: torch.zeros(batch, 4))
+        ... def net(width):
+        ...     return torch.nn.Linear(4, width)
+        >>> cost = fc.cost(net)
+        >>> small = fc.feasible(cost.flops <= "2 kFLOP")
+        >>> print(small.count())
+        flops <= 2 kFLOP: 452 of 1,767 settings (25.6 %), exact (1 region, ... s)
+        >>> list(small.sample(2, seed=1))
+        [Config(width=10, batch=5), Config(width=28, batch=5)]
+        >>> small.ranges()["batch"]
+        (2, 31)
+        >>> small.nearest(width=40, batch=10).config
+        Config(width=40, batch=6)
+    """
+    return Feasible(limits, restriction, time_limit, progress)
+
+
+class Feasible:
+    """The settings of a space for which limits hold; see `feasible`."""
+
+    def __init__(
+        self,
+        limits: Sequence[Limit],
+        restriction: Mapping[str, object],
+        time_limit: float,
+        progress: Progress | None,
+    ) -> None:
+        if not limits:
+            raise DeclarationError("feasible() takes at least one limit, such as cost.flops <= '2 TFLOP'")
+        self.limit = every(*limits)
+        self._problem = Problem(self.limit, restriction)
+        self._time_limit = time_limit
+        self._progress = progress
+        self._ground = Ground(self.limit.quantities, restriction, Budget(time_limit, progress))
+        require_finite(self._ground)
+        self._parts: list[Part] | None = None
+        self._kept: list[Boxes] | None = None
+
+    def count(self) -> Count:
+        """Return how many there are: exactly, or between two numbers where the time is over."""
+        ground, found, left = self._asked(), 0, self._size
+        kept: list[Boxes] = []
+        try:
+            parts = self._all_parts()
+            left = sum(volume(Boxes.of(part.box)) for part in parts)
+            for part in parts:
+                left -= volume(Boxes.of(part.box))
+                frontier = Frontier(Boxes.of(part.box))
+                try:
+                    for boxes in part.sweep(frontier, ground.budget):
+                        found += volume(boxes)
+                        kept.append(boxes)
+                        ground.budget.tell(f"{self.limit}: {found:,} settings so far")
+                finally:
+                    left += volume(frontier.boxes)
+        except OutOfBudgetError as error:
+            most = min(found + left, self._size)
+            return Count(str(self.limit), found, most, self._size, str(error), ground.effort)
+        self._kept = kept if sum(map(len, kept)) <= KEPT else None
+        return Count(str(self.limit), found, found, self._size, None, ground.effort)
+
+    def sample(self, count: int, seed: int = 0) -> Settings:
+        """Return settings drawn evenly from all that are feasible, each independently of the others.
+
+        Args:
+            count: How many.
+            seed: The same seed draws the same settings.
+
+        Raises:
+            EmptySpaceError: No setting is feasible.
+            UnknownVerdictError: They could not be counted in time.
+        """
+        if count < 0:
+            raise DeclarationError(f"sample({count}): write how many settings to draw, 0 or more")
+        total = int(self.count())
+        if not total:
+            raise EmptySpaceError(f"no setting satisfies {self.limit}")
+        ranks = _drawn(total, count, seed)
+        order = np.argsort(ranks, kind="stable")
+        points = np.empty((len(self._ground.lattice.names), count), dtype=np.int64)
+        start = done = 0
+        for boxes in self._boxes():
+            end = start + volume(boxes)
+            here = int(np.searchsorted(ranks[order], end))
+            points[:, order[done:here]] = ranked(boxes, ranks[order[done:here]] - start)
+            start, done = end, here
+            if done == count:
+                break
+        return Settings(self._ground.lattice, points)
+
+    def __iter__(self) -> Iterator[Config]:
+        """Yield every one of them.
+
+        Raises:
+            OutOfBudgetError: The time is over.
+        """
+        self._asked()
+        for boxes in self._boxes():
+            for start in range(0, volume(boxes), KEPT):
+                ranks = np.arange(start, min(start + KEPT, volume(boxes)))
+                yield from Settings(self._ground.lattice, ranked(boxes, ranks))
+
+    def ranges(self) -> dict[str, tuple[Any, Any]]:
+        """Return the first and the last value of each hyperparameter that some feasible setting has.
+
+        Of a `Choice`, in the order in which positions or numbers count.
+
+        Raises:
+            EmptySpaceError: No setting is feasible.
+            OutOfBudgetError: The time is over.
+        """
+        low, high = self._end(-1), self._end(1)
+        lattice = self._ground.lattice
+        first, last = lattice.config(low), lattice.config(high)
+        return {name: (first[name], last[name]) for name in lattice.names}
+
+    def nearest(self, **config: Any) -> Found | Infeasible | Unknown:
+        """Return the feasible setting that changes fewest hyperparameters of one, and these by fewest steps.
+
+        Raises:
+            ConfigError: The setting does not lie in the space.
+        """
+        ground = self._asked()
+        whole = ground.regions[0].space
+        goal = Nearest(ground.lattice, ground.lattice.point(whole.config(**config)))
+        best: Best | None = None
+        try:
+            for part in self._all_parts():
+                best = part.best(goal, ground.budget, best)
+        except OutOfBudgetError as error:
+            return Unknown(str(self.limit), str(error), ground.effort)
+        if best is None:
+            return Infeasible(str(self.limit), ground.effort, self._problem)
+        setting = ground.lattice.config(best.point)
+        return Found(str(self.limit), setting, readings(self.limit, best.cell, best.point), ground.effort)
+
+    def _end(self, sign: int) -> Point:
+        """Return the lowest (or highest) position of each hyperparameter among feasible settings."""
+        ground, ends = self._asked(), []
+        for index, name in enumerate(ground.lattice.names):
+            best: Best | None = None
+            for part in self._all_parts():
+                best = part.best(Extreme(index, sign), ground.budget, best)
+            if best is None:
+                raise EmptySpaceError(f"no setting satisfies {self.limit}: {name} has no value left")
+            ends.append(best.point[index])
+        return tuple(ends)
+
+    @property
+    def _size(self) -> int:
+        """The number of settings of the part of the space, valid or not."""
+        return volume(Boxes.of(self._ground.box))
+
+    def _asked(self) -> Ground:
+        """Return the ground with a budget of its own for a new question."""
+        self._ground.budget = Budget(self._time_limit, self._progress)
+        return self._ground
+
+    def _all_parts(self) -> list[Part]:
+        if self._parts is None:
+            self._parts = list(parts_of(self._ground, self.limit, whole=True))
+        return self._parts
+
+    def _boxes(self) -> Iterator[Boxes]:
+        """Yield boxes of feasible settings, in the same order each time."""
+        if self._kept is not None:
+            yield from self._kept
+            return
+        for part in self._all_parts():
+            yield from part.sweep(Frontier(Boxes.of(part.box)), self._ground.budget)
+
+
+def _drawn(total: int, count: int, seed: int) -> Array:
+    """Return numbers drawn evenly from those below a total."""
+    if total < 2**63:
+        return np.random.default_rng(seed).integers(0, total, size=count)
+    draw = random.Random(seed)
+    ranks = np.empty(count, dtype=object)
+    ranks[:] = [draw.randrange(total) for _ in range(count)]
+    return ranks
