@@ -86,9 +86,15 @@ class Feasible:
         require_finite(self._ground)
         self._parts: list[Part] | None = None
         self._kept: list[Boxes] | None = None
+        self._counted: Count | None = None
 
     def count(self) -> Count:
         """Return how many there are: exactly, or between two numbers where the time is over."""
+        if self._counted is None or not self._counted.exact:
+            self._counted = self._count()
+        return self._counted
+
+    def _count(self) -> Count:
         ground, found, left = self._asked(), 0, self._size
         kept: list[Boxes] = []
         try:
@@ -124,6 +130,7 @@ class Feasible:
         if count < 0:
             raise DeclarationError(f"sample({count}): write how many settings to draw, 0 or more")
         total = int(self.count())
+        self._asked()
         if not total:
             raise EmptySpaceError(f"no setting satisfies {self.limit}")
         ranks = _drawn(total, count, seed)

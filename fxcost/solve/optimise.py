@@ -159,7 +159,8 @@ class Optimisation:
         box = trimmed(self.ground.box, facts)
         if box is None:
             return True
-        tree = Tree.of(self.ground.lattice, box, facts, whole=False)
+        support = goal.cost.enclosure.support
+        tree = Tree.of(self.ground.lattice, box, facts, whole=False, goal=support)
         try:
             climb = Climb(tree, goal, self.ground.budget, lambda point: self._taken(cell, point))
             climb.best(Boxes.of(box), None if self.best is None else self.best[0])

@@ -11,6 +11,7 @@ import numpy as np
 from fxcost.expr.vectorised import Array
 from fxcost.solve.boxes.tree import Tree
 from fxcost.solve.budget import Budget
+from fxcost.solve.facts import Claim
 from fxcost.solve.lattice import Boxes, Lattice, Point
 
 BATCH = 256
@@ -28,6 +29,9 @@ class Goal(Protocol):
 
     def corner(self, boxes: Boxes) -> Boxes:
         """Return a point of each box that is likely to be its best."""
+
+    def above(self, score: Any) -> Claim | None:
+        """Return what is claimed of a point that scores more; None where that is no claim about a cost."""
 
 
 class Climb:
@@ -62,13 +66,19 @@ class Climb:
                 return score
             self.budget.left()
             batch, boxes, bounds = _most_promising(boxes, bounds)
-            looked = self.tree.look(batch)
+            tree = self._tree(score)
+            looked = tree.look(batch)
             open_ = looked.boxes.take(np.logical_not(looked.inside))
             inside = looked.boxes.take(looked.inside)
             for found in (inside, self._probed(open_)):
                 score = self._improved(found, score)
-            new = self.tree.halves(open_.joined(_divisible(inside)))
+            new = tree.halves(open_.joined(_divisible(inside)))
             boxes, bounds = boxes.joined(new), np.concatenate([bounds, self.goal.bound(new)])
+
+    def _tree(self, score: Any) -> Tree:
+        """Return what decides boxes: settings that do not score more than what is known are of no use."""
+        claim = None if score is None else self.goal.above(score)
+        return self.tree if claim is None else self.tree.narrowed(claim)
 
     def _probed(self, boxes: Boxes) -> Boxes:
         """Return what fits of the lowest fibres of the first boxes."""
@@ -121,8 +131,12 @@ class Nearest:
         total = np.zeros(len(boxes), dtype=np.int64)
         for at, low, high in zip(self.point, boxes.low, boxes.high, strict=True):
             steps = np.maximum(np.maximum(low - at, at - high), 0)
+            steps = steps if isinstance(at, int) else steps > 0  # a Float is fixed: all are as far away
             total -= steps + self.changed * (steps > 0)
         return total
+
+    def above(self, score: Any) -> None:
+        """Return nothing: a distance is no cost."""
 
     def corner(self, boxes: Boxes) -> Boxes:
         """Return the nearest point of each box."""
@@ -146,6 +160,9 @@ class Extreme:
     def bound(self, boxes: Boxes) -> Array:
         """Return the best position of each box."""
         return (boxes.high if self.sign > 0 else boxes.low)[self.index] * self.sign
+
+    def above(self, score: Any) -> None:
+        """Return nothing: a position is no cost."""
 
     def corner(self, boxes: Boxes) -> Boxes:
         """Return the lowest point of each box that has the best position."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from fxcost.expr.vectorised import Array
 from fxcost.solve.costs import Cost
+from fxcost.solve.facts import Claim
 from fxcost.solve.lattice import Boxes
 
 
@@ -25,6 +27,12 @@ class CostGoal:
         """Return what no point of each box scores above."""
         enclosure = self.cost.enclosure
         return enclosure.upper(boxes) if self.sign > 0 else -enclosure.lower(boxes)
+
+    def above(self, score: Any) -> Claim:
+        """Return that the cost is larger, or smaller."""
+        return (
+            Claim(self.cost, int(score), False) if self.sign > 0 else Claim(self.cost, -int(score) - 1, True)
+        )
 
     def corner(self, boxes: Boxes) -> Boxes:
         """Return the corner of each box where the first of the cost's polynomials is best."""

@@ -7,7 +7,7 @@ two agree is done. The search is sound, and complete on finite spaces: in a box 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,8 +73,14 @@ class Tree:
         self.facts = [fact for fact in facts if fact not in along]
         self._exact = all(bound.claim.claimed or bound.along.rises for bound in self.bounds)
 
+    def narrowed(self, claim: Claim) -> Tree:
+        """Return the tree that decides by one more claim."""
+        return Tree(self.lattice, [claim, *(bound.claim for bound in self.bounds), *self.facts], self.fibre)
+
     @classmethod
-    def of(cls, lattice: Lattice, box: Box, facts: Sequence[Fact], *, whole: bool) -> Tree:
+    def of(
+        cls, lattice: Lattice, box: Box, facts: Sequence[Fact], *, whole: bool, goal: Collection[int] = ()
+    ) -> Tree:
         """Return a tree with the best fibre: one that closes most costs, and all of them by division.
 
         Args:
@@ -83,10 +89,11 @@ class Tree:
             facts: What is to hold.
             whole: Whether all of the box will be looked at. Then it pays to estimate which fibre takes fewest
                 boxes; else it is the longest.
+            goal: The places of hyperparameters of which the fibre should be one.
         """
         facts = [fact for fact in facts if not fact.truth(Boxes.of(box))[0].all()]
         if not whole:
-            return cls._quickly(lattice, box, facts)
+            return cls._quickly(lattice, box, facts, goal)
         listed = [index for index, values in enumerate(lattice.listed) if values is not None]
         trees = [cls(lattice, facts, index) for index in listed] or [cls(lattice, facts, 0)]
         most = max(tree._closed for tree in trees)
@@ -96,12 +103,12 @@ class Tree:
         return max(able, key=lambda tree: box.high[tree.fibre] - box.low[tree.fibre])
 
     @classmethod
-    def _quickly(cls, lattice: Lattice, box: Box, facts: Sequence[Fact]) -> Tree:
+    def _quickly(cls, lattice: Lattice, box: Box, facts: Sequence[Fact], goal: Collection[int]) -> Tree:
         """Return the tree of the longest fibre that closes every claim by division, else of the best one."""
         claims = sum(isinstance(fact, Claim) for fact in facts)
         listed = [index for index, values in enumerate(lattice.listed) if values is not None]
         best: Tree | None = None
-        for index in sorted(listed, key=lambda index: box.low[index] - box.high[index]):
+        for index in sorted(listed, key=lambda index: (index not in goal, box.low[index] - box.high[index])):
             tree = cls(lattice, facts, index)
             if tree._closed == (claims, claims):
                 return tree
@@ -173,7 +180,8 @@ class Tree:
         size = np.ones(len(boxes))
         for index, (low, high) in enumerate(zip(boxes.low, boxes.high, strict=True)):
             if index != self.fibre:
-                size *= high - low + 1 if self.lattice.listed[index] is not None else np.inf
+                real = self.lattice.listed[index] is None
+                size *= np.where(low == high, 1, np.inf) if real else high - low + 1
         few: Array = size <= SMALL
         return few
 
