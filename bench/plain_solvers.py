@@ -1,0 +1,219 @@
+"""The same questions to fxcost, to plain Z3 and to CP-SAT: one path of the GPT, its arithmetic as it stands.
+
+Plain Z3 has integers, nonlinear products and a conjunction over the rows of the peak; CP-SAT has an integer
+variable for each product, which is capped where a limit caps it. Each has one thread and a time limit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from importlib.util import find_spec
+from time import perf_counter
+from typing import Any
+
+import z3
+
+import fxcost as fc
+from bench import gpt_spaces
+from bench.comparison import progress
+from bench.timing import timed
+from fxcost.expr import Polynomial
+
+SECONDS = 40
+PART: Mapping[str, object] = {"width": (128, 8192), "heads": (2, 64), "batch": (2, 1024)}
+"""Where the factory takes one path, so that the arithmetic is one formula."""
+
+ORDER = ("depth", "batch", "seq", "width", "heads")
+"""In this order CP-SAT's products are made: first those that a limit caps."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to hold, and what is to be large.
+
+    Attributes:
+        most: Quantities and what they may be.
+        least: Quantities and what they must be.
+        goal: What is to be large; None where any setting will do.
+    """
+
+    most: Mapping[str, int]
+    least: Mapping[str, int]
+    goal: str | None = None
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """One path of a factory as integer arithmetic.
+
+    Attributes:
+        values: The values of each hyperparameter.
+        rows: The polynomials of each quantity, which is the largest of them.
+    """
+
+    values: Mapping[str, Sequence[int]]
+    rows: Mapping[str, Sequence[Polynomial]]
+
+    @classmethod
+    def of(cls, cost: fc.Cost) -> Arithmetic:
+        """Return the arithmetic of the part, which is one path of the factory."""
+        space, path = cost.space.restrict(**PART), cost.first
+        values = {name: sorted(space[name].values) for name in space.names}
+        for end in (min, max):
+            if (
+                cost.regions.at(space.config(**{name: end(each) for name, each in values.items()}))
+                is not path
+            ):
+                raise ValueError("the part is not one path of the factory")
+        rows = {
+            name: [row.polynomial for row in cost.quantities[name].expression(path).rows]
+            for name in ("parameters", "flops", "peak_memory")
+        }
+        return cls(values, rows)
+
+
+def factors(monomial: Any) -> list[str]:
+    """Return the hyperparameters of a product, each as often as it is a factor."""
+    names = [atom.name for atom, exponent in monomial for _ in range(exponent)]
+    if None in names:
+        raise ValueError(f"{monomial} is no product of hyperparameters")
+    return sorted(names, key=ORDER.index)
+
+
+def with_fxcost(cost: fc.Cost, question: Question) -> str:
+    """Answer a question by fxcost."""
+    quantities = cost.quantities
+    limits = [quantities[name] <= bound for name, bound in question.most.items()]
+    limits += [quantities[name] >= bound for name, bound in question.least.items()]
+    if question.goal is not None:
+        best = fc.maximize(quantities[question.goal], *limits, time_limit=SECONDS, **PART)
+        return f"{best.value:,}" + (" proved" if best.proved else " at least")
+    answer = fc.find(*limits, time_limit=SECONDS, **PART)
+    return {"Found": "sat", "Infeasible": "unsat"}.get(type(answer).__name__, "unknown")
+
+
+def with_z3(arithmetic: Arithmetic, question: Question) -> str:
+    """Answer a question by plain Z3."""
+    variables = {name: z3.Int(name) for name in arithmetic.values}
+    solver = z3.Solver() if question.goal is None else z3.Optimize()
+    solver.set("timeout", 1000 * SECONDS)
+    for name, values in arithmetic.values.items():
+        solver.add(_one_of(variables[name], values))
+
+    def value(polynomial: Polynomial) -> Any:
+        return z3.Sum(
+            *(
+                reduce(lambda product, name: product * variables[name], factors(monomial), z3.IntVal(times))
+                for monomial, times in polynomial.terms.items()
+            )
+        )
+
+    for name, bound in question.most.items():
+        solver.add(*(value(row) <= bound for row in arithmetic.rows[name]))
+    for name, bound in question.least.items():
+        solver.add(z3.Or(*(value(row) >= bound for row in arithmetic.rows[name])))
+    if question.goal is None:
+        return str(solver.check())
+    goal = solver.maximize(value(arithmetic.rows[question.goal][0]))
+    proved = solver.check() == z3.sat
+    return f"{solver.lower(goal)}{' proved' if proved else ' at least'}"
+
+
+def _one_of(variable: Any, values: Sequence[int]) -> Any:
+    """Return that a variable has one of some values."""
+    step = values[1] - values[0]
+    if list(values) != list(range(values[0], values[-1] + 1, step)):
+        return z3.Or(*(variable == value for value in values))
+    return z3.And(variable >= values[0], variable <= values[-1], (variable - values[0]) % step == 0)
+
+
+def with_cp_sat(arithmetic: Arithmetic, question: Question) -> str:
+    """Answer a question by CP-SAT."""
+    from ortools.sat.python import cp_model
+
+    model = cp_model.CpModel()
+    made = {
+        (name,): model.new_int_var_from_domain(cp_model.Domain.from_values(values), name)
+        for name, values in arithmetic.values.items()
+    }
+    caps, highest = (
+        _caps(arithmetic, question),
+        {(name,): max(each) for name, each in arithmetic.values.items()},
+    )
+
+    def product(names: tuple[str, ...]) -> Any:
+        if names not in made:
+            less = product(names[:-1])
+            most = highest[names[:-1]] * highest[names[-1:]]
+            highest[names] = min(most, caps.get(names, most))
+            made[names] = model.new_int_var(0, highest[names], "*".join(names))
+            model.add_multiplication_equality(made[names], [less, made[names[-1:]]])
+        return made[names]
+
+    def value(polynomial: Polynomial) -> Any:
+        terms = [(tuple(factors(monomial)), times) for monomial, times in polynomial.terms.items()]
+        return sum(times * product(names) if names else times for names, times in terms)
+
+    for name, bound in question.most.items():
+        for row in arithmetic.rows[name]:
+            model.add(value(row) <= bound)
+    for name, bound in question.least.items():
+        (row,) = arithmetic.rows[name]
+        model.add(value(row) >= bound)
+    if question.goal is not None:
+        model.maximize(value(arithmetic.rows[question.goal][0]))
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers, solver.parameters.max_time_in_seconds = 1, SECONDS
+    status = solver.solve(model)
+    if question.goal is not None and status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        return f"{round(solver.objective_value):,} {'proved' if status == cp_model.OPTIMAL else 'at least'}"
+    answers = {cp_model.OPTIMAL: "sat", cp_model.FEASIBLE: "sat", cp_model.INFEASIBLE: "unsat"}
+    return answers.get(status, solver.status_name(status).lower())
+
+
+def _caps(arithmetic: Arithmetic, question: Question) -> dict[tuple[str, ...], int]:
+    """Return what products may be at most, as a limit on a row without negative terms says."""
+    caps: dict[tuple[str, ...], int] = {}
+    for name, bound in question.most.items():
+        for row in arithmetic.rows[name]:
+            if min(row.terms.values()) < 0:
+                continue
+            for monomial, times in row.terms.items():
+                key = tuple(factors(monomial))
+                caps[key] = min(caps.get(key, bound), bound // times)
+    return caps
+
+
+def figures() -> dict[str, Any]:
+    """Return what each solver answers to each question, and in how many seconds."""
+    cost = gpt_spaces.opened("5e9")
+    arithmetic = Arithmetic.of(cost)
+    fits, large = {"peak_memory": 24 * 2**30}, {"parameters": 10**9}
+    limits = (cost.peak_memory <= fits["peak_memory"], cost.parameters >= large["parameters"])
+    best = fc.maximize(cost.flops, *limits, time_limit=SECONDS, **PART).value
+    questions = {
+        "sat mid": Question(fits, large | {"flops": best // 2}),
+        "sat tight": Question(fits, large | {"flops": best}),
+        "unsat tight": Question(fits, large | {"flops": best + 1}),
+        "max parameters": Question(fits, {}, "parameters"),
+        "max flops": Question(fits, large, "flops"),
+    }
+    found: dict[str, Any] = {"side_by_side_settings": math.prod(map(len, arithmetic.values.values()))}
+    table: dict[str, dict[str, Any]] = {}
+    for name, question in questions.items():
+        seconds, answer = timed(lambda: with_fxcost(cost, question))  # noqa: B023
+        table[name] = {"fxcost": [seconds, answer], "z3": _once(with_z3, arithmetic, question)}
+        table[name]["cp-sat"] = (
+            _once(with_cp_sat, arithmetic, question) if find_spec("ortools") else "skipped: no ortools"
+        )
+        progress(f"  {name}: {table[name]}")
+    return found | {"side_by_side": table}
+
+
+def _once(solve: Any, arithmetic: Arithmetic, question: Question) -> list[Any]:
+    start = perf_counter()
+    answer = solve(arithmetic, question)
+    return [round(perf_counter() - start, 3), answer]
