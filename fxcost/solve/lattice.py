@@ -100,7 +100,7 @@ class Boxes:
         >>> Boxes((np.array([0]), np.array([2])), (np.array([9]), np.array([3]))).split_up(0)
         Boxes(low=(array([0, 0]), array([2, 3])), high=(array([9, 9]), array([2, 3])))
         """
-        lengths = [high - low + 1 for low, high in zip(self.low, self.high, strict=True)]
+        lengths = self._lengths()
         lengths[kept] = np.ones(len(self), dtype=np.int64)
         counts = np.prod(lengths, axis=0)
         box = np.repeat(np.arange(len(self)), counts)
@@ -116,9 +116,15 @@ class Boxes:
             high.append(low[-1])
         return Boxes(tuple(low), tuple(high))
 
+    def _lengths(self) -> list[Array]:
+        """Return how many positions each box has of each hyperparameter."""
+        lengths = [high - low + 1 for low, high in zip(self.low, self.high, strict=True)]
+        single = [each.dtype.kind == "f" and bool((each == 1).all()) for each in lengths]  # a Float, fixed
+        return [each.astype(np.int64) if one else each for each, one in zip(lengths, single, strict=True)]
+
     def sizes(self) -> Array:
         """Return how many points each box has, in Python's ints where int64 is too small."""
-        lengths = [high - low + 1 for low, high in zip(self.low, self.high, strict=True)]
+        lengths = self._lengths()
         exact = math.prod(float(each.max(initial=1)) for each in lengths) * max(1, len(self)) >= 2**62
         sizes: Array = np.ones(len(self), dtype=object if exact else np.int64)
         for each in lengths:
@@ -194,8 +200,8 @@ class Lattice:
         if listed is None:
             return positions
         if not isinstance(listed, range):
-            return np.array(listed)[positions]
-        fits = listed[0] > -(2**62) and listed[-1] < 2**62
+            return np.array(listed, dtype=None if _fits(listed) else object)[positions]
+        fits = _fits(listed)
         return listed.start + listed.step * (positions if fits else positions.astype(object))
 
     def config(self, point: Point) -> Config:
@@ -230,3 +236,8 @@ class Lattice:
                 whole = self.domain.space[name]
                 raise DeclarationError(f"{name}: {part[name]} skips options of {whole}; fix one of them")
         return Box(self._point(low), self._point(high))
+
+
+def _fits(listed: Sequence[Number]) -> bool:
+    """Tell whether ascending values, and their differences, are exact in int64."""
+    return listed[0] > -(2**62) and listed[-1] < 2**62

@@ -40,9 +40,9 @@ class Pruning:
             facts: What is to hold; the claims among them are what a conflict names.
             most: The number of boxes to look at.
         """
-        box = trimmed(self.box, facts)
+        box = trimmed(self.box, [fact for fact in facts if not isinstance(fact, Claim)])
         if box is None:
-            return Conflict(tuple(fact for fact in facts if isinstance(fact, Claim)))
+            return Conflict(())
         tree = Tree.of(self.lattice, box, facts, whole=False)
         frontier, wrong, looked_at = Frontier(Boxes.of(box)), set[Fact](), 0
         while len(frontier):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fxcost.solve.boxes.tree import Tree
+from fxcost.solve.boxes.tree import Tree, UndecidedError
 from fxcost.solve.budget import Budget
 from fxcost.solve.lattice import Boxes
 
@@ -57,7 +57,7 @@ def sweep(tree: Tree, frontier: Frontier, budget: Budget) -> Iterator[Boxes]:
 
     Args:
         tree: Decides boxes.
-        frontier: Where to look; what is left in it when the sweep ends early was not looked at.
+        frontier: Where to look; what is left in it when the sweep raises was not decided.
         budget: When to stop.
 
     Raises:
@@ -71,11 +71,15 @@ def sweep(tree: Tree, frontier: Frontier, budget: Budget) -> Iterator[Boxes]:
             yield looked.boxes.take(looked.inside)
         left = looked.boxes.take(np.logical_not(looked.inside))
         small = tree.small(left)
-        frontier.put(tree.halves(left.take(~small)))
         looked = tree.look(left.take(small).split_up(tree.fibre), fibres=True)
         if looked.inside.any():
             yield looked.boxes.take(looked.inside)
-        frontier.put(tree.halves(looked.boxes.take(~looked.inside)))
+        open_ = left.take(~small).joined(looked.boxes.take(~looked.inside))
+        try:
+            frontier.put(tree.halves(open_))
+        except UndecidedError:
+            frontier.put(open_)
+            raise
 
 
 def volume(boxes: Boxes) -> int:
