@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fxcost.solve import Count as Count
     from fxcost.solve import Feasible as Feasible
     from fxcost.solve import Found as Found
+    from fxcost.solve import Front as Front
     from fxcost.solve import Infeasible as Infeasible
     from fxcost.solve import Limit as Limit
     from fxcost.solve import Optimum as Optimum
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from fxcost.solve import find as find
     from fxcost.solve import maximize as maximize
     from fxcost.solve import minimize as minimize
+    from fxcost.solve import pareto as pareto
     from fxcost.solve import prove as prove
     from fxcost.space import Bool as Bool
     from fxcost.space import Choice as Choice
@@ -45,6 +47,7 @@ _HOMES = {
         "Count",
         "Feasible",
         "Found",
+        "Front",
         "Infeasible",
         "Limit",
         "Optimum",
@@ -56,6 +59,7 @@ _HOMES = {
         "find",
         "maximize",
         "minimize",
+        "pareto",
         "prove",
     ),
     "fxcost.trace": ("Switch", "Training"),

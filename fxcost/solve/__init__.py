@@ -8,6 +8,7 @@ from fxcost.solve.counts import Count
 from fxcost.solve.feasibility import Feasible, feasible
 from fxcost.solve.limits import Comparison, Limit, at_least, at_most, less_than, more_than
 from fxcost.solve.optimise import maximize, minimize
+from fxcost.solve.fronts import Front, Tradeoff, pareto
 from fxcost.solve.partition import Partition, Piece, partition
 from fxcost.solve.piecewise import Piecewise
 from fxcost.solve.quantities import Quantity
@@ -24,6 +25,7 @@ __all__ = [
     "Effort",
     "Feasible",
     "Found",
+    "Front",
     "Infeasible",
     "Limit",
     "Optimum",
@@ -36,6 +38,7 @@ __all__ = [
     "Refuted",
     "Relaxation",
     "Sensitivity",
+    "Tradeoff",
     "Unknown",
     "at_least",
     "at_most",
@@ -45,6 +48,7 @@ __all__ = [
     "maximize",
     "minimize",
     "more_than",
+    "pareto",
     "partition",
     "prove",
 ]
