@@ -82,9 +82,17 @@ class Budget:
             count = f"{self.regions} region{'s were' if self.regions != 1 else ' was'}"
             raise OutOfBudgetError(f"{count} traced for this question, and more are there")
         self._traced += 1
+        with self.paused():
+            yield
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Count none of the seconds meanwhile."""
         before = time.perf_counter()
-        yield
-        self._uncounted += time.perf_counter() - before
+        try:
+            yield
+        finally:
+            self._uncounted += time.perf_counter() - before
 
     @contextmanager
     def half(self) -> Iterator[Budget]:

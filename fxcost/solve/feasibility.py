@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from fxcost.errors import DeclarationError, EmptySpaceError
+from fxcost.errors import DeclarationError, EmptySpaceError, UnknownVerdictError
 from fxcost.expr.vectorised import Array
 from fxcost.solve.boxes.best import Extreme, Nearest
 from fxcost.solve.boxes.sweep import Frontier, volume
@@ -26,6 +27,9 @@ from fxcost.space import Config
 
 KEPT = 1_000_000
 """So many boxes are kept between two questions; more are searched for again."""
+
+CHUNK = 4096
+"""So many settings are made at a time where all are listed."""
 
 
 def feasible(
@@ -124,39 +128,36 @@ class Feasible:
             seed: The same seed draws the same settings.
 
         Raises:
+            DeclarationError: One of the numbers is negative, or no integer.
             EmptySpaceError: No setting is feasible.
             UnknownVerdictError: They could not be counted in time.
         """
-        if count < 0:
-            raise DeclarationError(f"sample({count}): write how many settings to draw, 0 or more")
+        _check(count, f"sample({count!r}): write how many settings to draw, 0 or more")
+        _check(seed, f"seed={seed!r}: write an integer, 0 or more")
         total = int(self.count())
-        self._asked()
         if not total:
             raise EmptySpaceError(f"no setting satisfies {self.limit}")
         ranks = _drawn(total, count, seed)
         order = np.argsort(ranks, kind="stable")
-        points = np.empty((len(self._ground.lattice.names), count), dtype=np.int64)
-        start = done = 0
-        for boxes in self._boxes():
-            end = start + volume(boxes)
-            here = int(np.searchsorted(ranks[order], end))
-            points[:, order[done:here]] = ranked(boxes, ranks[order[done:here]] - start)
-            start, done = end, here
-            if done == count:
-                break
-        return Settings(self._ground.lattice, points)
+        with self._to_the_end() as ground:
+            found = list(self._at(ranks[order], ground.budget))
+        place = np.argsort(order)
+        rows = (np.concatenate(pieces)[place] for pieces in zip(*found, strict=True))
+        return Settings(self._ground.lattice, tuple(rows))
 
     def __iter__(self) -> Iterator[Config]:
-        """Yield every one of them.
+        """Yield every one of them; what is done with one takes no time of the next.
 
         Raises:
-            OutOfBudgetError: The time is over.
+            UnknownVerdictError: The time is over.
         """
-        self._asked()
-        for boxes in self._boxes():
-            for start in range(0, volume(boxes), KEPT):
-                ranks = np.arange(start, min(start + KEPT, volume(boxes)))
-                yield from Settings(self._ground.lattice, ranked(boxes, ranks))
+        with self._to_the_end() as ground:
+            budget = ground.budget
+            for boxes in self._boxes(budget):
+                for start in range(0, volume(boxes), CHUNK):
+                    ranks = np.arange(start, min(start + CHUNK, volume(boxes)))
+                    with budget.paused():
+                        yield from Settings(ground.lattice, ranked(boxes, ranks))
 
     def ranges(self) -> dict[str, tuple[Any, Any]]:
         """Return the first and the last value of each hyperparameter that some feasible setting has.
@@ -165,10 +166,11 @@ class Feasible:
 
         Raises:
             EmptySpaceError: No setting is feasible.
-            OutOfBudgetError: The time is over.
+            UnknownVerdictError: The time is over.
         """
-        low, high = self._end(-1), self._end(1)
-        lattice = self._ground.lattice
+        with self._to_the_end() as ground:
+            low, high = self._end(-1), self._end(1)
+        lattice = ground.lattice
         first, last = lattice.config(low), lattice.config(high)
         return {name: (first[name], last[name]) for name in lattice.names}
 
@@ -194,7 +196,7 @@ class Feasible:
 
     def _end(self, sign: int) -> Point:
         """Return the lowest (or highest) position of each hyperparameter among feasible settings."""
-        ground, ends = self._asked(), []
+        ground, ends = self._ground, []
         for index, name in enumerate(ground.lattice.names):
             best: Best | None = None
             for part in self._all_parts():
@@ -214,18 +216,47 @@ class Feasible:
         self._ground.budget = Budget(self._time_limit, self._progress)
         return self._ground
 
+    @contextmanager
+    def _to_the_end(self) -> Iterator[Ground]:
+        """Return the ground for a new question that half an answer does not help.
+
+        Raises:
+            UnknownVerdictError: The time is over.
+        """
+        try:
+            yield self._asked()
+        except OutOfBudgetError as error:
+            advice = "give it a longer time_limit, or restrict the hyperparameters"
+            raise UnknownVerdictError(f"{self.limit}: unknown, {error}; {advice}") from None
+
     def _all_parts(self) -> list[Part]:
         if self._parts is None:
             self._parts = list(parts_of(self._ground, self.limit, whole=True))
         return self._parts
 
-    def _boxes(self) -> Iterator[Boxes]:
+    def _at(self, ranks: Array, budget: Budget) -> Iterator[tuple[Array, ...]]:
+        """Yield the positions of the feasible settings of ascending ranks, some at a time."""
+        start = done = 0
+        for boxes in self._boxes(budget):
+            end = start + volume(boxes)
+            here = int(np.searchsorted(ranks, end))
+            yield ranked(boxes, ranks[done:here] - start)
+            start, done = end, here
+            if done == len(ranks):
+                return
+
+    def _boxes(self, budget: Budget) -> Iterator[Boxes]:
         """Yield boxes of feasible settings, in the same order each time."""
         if self._kept is not None:
             yield from self._kept
             return
         for part in self._all_parts():
-            yield from part.sweep(Frontier(Boxes.of(part.box)), self._ground.budget)
+            yield from part.sweep(Frontier(Boxes.of(part.box)), budget)
+
+
+def _check(number: object, message: str) -> None:
+    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+        raise DeclarationError(message)
 
 
 def _drawn(total: int, count: int, seed: int) -> Array:

@@ -19,12 +19,12 @@ class Settings(Sequence[Config]):
 
     Attributes:
         lattice: The settings of the whole space.
-        positions: A row for each hyperparameter, a column for each setting.
+        positions: For each hyperparameter, its position in each setting.
 
     >>> from fxcost.expr import Domain
     >>> from fxcost.space import Choice, Int, Space
     >>> lattice = Lattice(Domain(Space(width=Int(64, 256, step=64), act=Choice("relu", "gelu"))))
-    >>> settings = Settings(lattice, np.array([[0, 3], [1, 0]]))
+    >>> settings = Settings(lattice, (np.array([0, 3]), np.array([1, 0])))
     >>> list(settings)
     [Config(width=64, act='gelu'), Config(width=256, act='relu')]
     >>> settings.arrays["width"]
@@ -32,7 +32,7 @@ class Settings(Sequence[Config]):
     """
 
     lattice: Lattice
-    positions: Array
+    positions: tuple[Array, ...]
 
     @property
     def arrays(self) -> Mapping[str, Array]:
@@ -50,7 +50,7 @@ class Settings(Sequence[Config]):
         return decoded
 
     def __len__(self) -> int:
-        return int(self.positions.shape[1])
+        return len(self.positions[0])
 
     @overload
     def __getitem__(self, place: int) -> Config: ...
@@ -58,8 +58,8 @@ class Settings(Sequence[Config]):
     def __getitem__(self, place: slice) -> Settings: ...
     def __getitem__(self, place: int | slice) -> Config | Settings:
         if isinstance(place, slice):
-            return Settings(self.lattice, self.positions[:, place])
-        return self.lattice.config(tuple(self.positions[:, place].tolist()))
+            return Settings(self.lattice, tuple(each[place] for each in self.positions))
+        return self.lattice.config(tuple(each.item(place) for each in self.positions))
 
     def __iter__(self) -> Iterator[Config]:
         return (self[place] for place in range(len(self)))
@@ -68,19 +68,19 @@ class Settings(Sequence[Config]):
         return f"Settings({len(self):,} of {self.lattice.domain.space})"
 
 
-def ranked(boxes: Boxes, ranks: Array) -> Array:
-    """Return the points of boxes at ranks, counted box by box: a row for each hyperparameter.
+def ranked(boxes: Boxes, ranks: Array) -> tuple[Array, ...]:
+    """Return the points of boxes at ranks, counted box by box: an array for each hyperparameter.
 
     >>> boxes = Boxes((np.array([0, 5]), np.array([3, 0])), (np.array([1, 5]), np.array([4, 2])))
     >>> ranked(boxes, np.array([0, 3, 5]))
-    array([[0, 1, 5],
-           [3, 4, 1]])
+    (array([0, 1, 5]), array([3, 4, 1]))
     """
     ends = np.cumsum(boxes.sizes())
     place = np.searchsorted(ends, ranks, side="right")
     rest = ranks - np.where(place > 0, ends[place - 1], 0)
     rows: list[Array] = []
     for low, high in zip(reversed(boxes.low), reversed(boxes.high), strict=True):
-        rest, offset = np.divmod(rest, high[place] - low[place] + 1)
-        rows.append((low[place] + offset).astype(low.dtype))
-    return np.stack(rows[::-1])
+        length = high[place] - low[place] + 1
+        rows.append((low[place] + rest % length).astype(low.dtype))
+        rest = rest // length
+    return tuple(reversed(rows))

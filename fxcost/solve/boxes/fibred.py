@@ -21,7 +21,7 @@ from fxcost.expr.polynomial import Monomial
 from fxcost.expr.vectorised import Array
 from fxcost.solve.boxes.change import Bounded, Change
 from fxcost.solve.enclosure import Group, Signature, exact_type
-from fxcost.solve.factors import Factor, Opaque
+from fxcost.solve.factors import LONG, Factor, Opaque
 from fxcost.solve.lattice import Boxes
 
 Ends: TypeAlias = "tuple[Array, Array]"
@@ -105,12 +105,17 @@ class Fibred:
     def of(cls, cost: Bounded, fibre: int) -> Fibred | None:
         """Return a cost along a hyperparameter, None where it is neither affine in it nor never falls."""
         lattice = cost.lattice
-        if lattice.listed[fibre] is None or any(isinstance(each, Opaque) for each in cost.factors.values()):
+        listed = lattice.listed[fibre]
+        if (
+            listed is None
+            or len(listed) > LONG
+            or any(isinstance(each, Opaque) for each in cost.factors.values())
+        ):
             return None
         if any(fibre in factor.support and len(factor.support) > 1 for factor in cost.factors.values()):
             return None
         polynomials = [polynomial for row in cost.rows for polynomial in row]
-        split = _Split(cost.factors, fibre, len(lattice.listed[fibre] or ()))
+        split = _Split(cost.factors, fibre, len(listed))
         tables = split.tables(polynomials)
         if tables is None:
             return None
