@@ -222,8 +222,8 @@ class Tree:
             for row, index in enumerate(places):
                 if index != self.fibre:
                     total[row] += effects.get(index, 0.0)
-        widths = [(boxes.high[index] - boxes.low[index]) * 1e-12 for index in places]
-        scores: Array = total + np.array(widths)
+        widths = [(boxes.high[index] - boxes.low[index]).astype(np.float64) for index in places]
+        scores: Array = total + 1e-15 * np.log1p(np.array(widths))
         return scores
 
 
