@@ -204,8 +204,8 @@ def figures() -> dict[str, Any]:
     found: dict[str, Any] = {"side_by_side_settings": math.prod(map(len, arithmetic.values.values()))}
     table: dict[str, dict[str, Any]] = {}
     for name, question in questions.items():
-        seconds, answer = timed(lambda: with_fxcost(cost, question))  # noqa: B023
-        table[name] = {"fxcost": [seconds, answer], "z3": _once(with_z3, arithmetic, question)}
+        ours = timed(lambda: with_fxcost(cost, question))  # noqa: B023
+        table[name] = {"fxcost": [ours.seconds, ours.answer], "z3": _once(with_z3, arithmetic, question)}
         table[name]["cp-sat"] = (
             _once(with_cp_sat, arithmetic, question) if find_spec("ortools") else "skipped: no ortools"
         )
