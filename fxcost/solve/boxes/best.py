@@ -128,11 +128,12 @@ class Nearest:
 
     def bound(self, boxes: Boxes) -> Array:
         """Return the distance to the nearest point of each box, negative."""
-        total = np.zeros(len(boxes), dtype=np.int64)
+        fits = self.changed * (len(self.point) + 1) < 2**63
+        total = np.zeros(len(boxes), dtype=np.int64 if fits else object)
         for at, low, high in zip(self.point, boxes.low, boxes.high, strict=True):
             steps = np.maximum(np.maximum(low - at, at - high), 0)
             steps = steps if isinstance(at, int) else steps > 0  # a Float is fixed: all are as far away
-            total -= steps + self.changed * (steps > 0)
+            total -= steps + self.changed * (steps > 0).astype(total.dtype)
         return total
 
     def above(self, score: Any) -> None:

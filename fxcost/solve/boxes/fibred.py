@@ -184,7 +184,7 @@ class Fibred:
         """Return between which positions an upper (or lower) bound of the cost is at most a number.
 
         Args:
-            boxes: The boxes; the fibre's own ends in them do not matter.
+            boxes: The boxes; what is returned may reach beyond them.
             bound: The number.
             upper: Whether the cost's upper bound is compared.
 
@@ -193,7 +193,7 @@ class Fibred:
         """
         parts, nearest = self._parts(boxes, upper=upper), self._clipped(bound)
         if not self.affine or self._joined:
-            return np.zeros(len(boxes), dtype=np.int64), self._threshold(parts, nearest)
+            return np.zeros(len(boxes), dtype=np.int64), self._threshold(boxes, parts, nearest)
         first, last = self._rows_at_most(parts, nearest)
         return self._position(first.max(axis=0)), self._position(last.min(axis=0))
 
@@ -206,7 +206,7 @@ class Fibred:
         parts, nearest = self._parts(boxes, upper=upper), self._clipped(bound)
         end = self.basis.length - 1
         if not self.affine or self._joined:
-            return self._threshold(parts, nearest) + 1, np.full(len(boxes), end)
+            return self._threshold(boxes, parts, nearest) + 1, np.full(len(boxes), end)
         first, last = self._rows_at_most(parts, nearest)
         rising = parts[1] >= 0
         first, last = np.where(rising, last + 1, 0), np.where(rising, end, first - 1)
@@ -242,10 +242,9 @@ class Fibred:
         positions, rising = _quotient(room, np.abs(step)), step > 0
         return np.where(rising, 0, -positions), np.where(rising, positions, end)
 
-    def _threshold(self, parts: Array, bound: int) -> Array:
-        """Return up to which position the cost is at most a bound, -1 where it never is, by halving."""
-        low = np.full(parts.shape[-1], -1)
-        high = np.full(parts.shape[-1], self.basis.length - 1)
+    def _threshold(self, boxes: Boxes, parts: Array, bound: int) -> Array:
+        """Return up to which position of each box the cost is at most a bound, by halving: it rises there."""
+        low, high = boxes.low[self.fibre] - 1, boxes.high[self.fibre]
         while True:
             open_ = low < high
             if not open_.any():

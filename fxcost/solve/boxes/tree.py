@@ -194,7 +194,7 @@ class Tree:
         if not len(boxes):
             return boxes
         places = [index for index, listed in enumerate(self.lattice.listed) if listed is not None]
-        open_ = np.array([~boxes.fixed(index) for index in places])
+        open_ = np.array([~boxes.fixed(index) for index in places]).reshape(len(places), len(boxes))
         single = np.logical_not(open_.any(axis=0))
         if single.any():
             points = boxes.take(single)
