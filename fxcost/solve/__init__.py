@@ -6,9 +6,9 @@ from fxcost.solve.binding import Binding
 from fxcost.solve.contradictions import Contradiction, Demand, Relaxation
 from fxcost.solve.counts import Count
 from fxcost.solve.feasibility import Feasible, feasible
+from fxcost.solve.fronts import Front, Tradeoff, pareto
 from fxcost.solve.limits import Comparison, Limit, at_least, at_most, less_than, more_than
 from fxcost.solve.optimise import maximize, minimize
-from fxcost.solve.fronts import Front, Tradeoff, pareto
 from fxcost.solve.partition import Partition, Piece, partition
 from fxcost.solve.piecewise import Piecewise
 from fxcost.solve.quantities import Quantity

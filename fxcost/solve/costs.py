@@ -10,7 +10,7 @@ from fxcost.expr import Expression, Lowering
 from fxcost.solve.boxes.fibred import Fibred
 from fxcost.solve.directions import Factors, directions
 from fxcost.solve.enclosure import Enclosure, Signature
-from fxcost.solve.lattice import Lattice
+from fxcost.solve.lattice import Box, Lattice
 
 
 class Cost:
@@ -23,9 +23,18 @@ class Cost:
         expression: The value.
         other: What is taken off; None for nothing.
         lattice: The settings.
+        factors: The atoms as functions of positions; None makes them.
     """
 
-    def __init__(self, expression: Expression, other: Expression | None, lattice: Lattice) -> None:
+    def __init__(
+        self,
+        expression: Expression,
+        other: Expression | None,
+        lattice: Lattice,
+        factors: Factors | None = None,
+    ) -> None:
+        self._sides = expression, other
+        self._factors = factors
         taken_off = [row.polynomial for row in other.rows] if other else [0]
         self.rows = [[row.polynomial - less for less in taken_off] for row in expression.rows]
         self.lattice = lattice
@@ -34,12 +43,18 @@ class Cost:
     @cached_property
     def enclosure(self) -> Enclosure:
         """Its bounds over boxes."""
-        return Enclosure(self.rows, self.lattice)
+        return Enclosure(self.rows, self.lattice, self._factors)
 
     @property
     def factors(self) -> Factors:
         """Its atoms as functions of positions."""
         return self.enclosure.factors
+
+    def within(self, box: Box) -> Cost:
+        """Return it where only the settings of a box count: more of it may be proved to rise."""
+        return Cost(
+            *self._sides, self.lattice, {atom: factor.within(box) for atom, factor in self.factors.items()}
+        )
 
     @cached_property
     def signatures(self) -> list[Signature]:

@@ -31,6 +31,7 @@ class Enclosure:
     Args:
         rows: Polynomials; one per row for a plain maximum, several for a difference of two maxima.
         lattice: The settings.
+        factors: The atoms as functions of positions; None makes them.
 
     >>> from fxcost.expr import Domain
     >>> from fxcost.space import Int, Space
@@ -43,13 +44,15 @@ class Enclosure:
     (array([200.]), array([1792.]))
     """
 
-    def __init__(self, rows: Sequence[Sequence[Polynomial]], lattice: Lattice) -> None:
+    def __init__(
+        self, rows: Sequence[Sequence[Polynomial]], lattice: Lattice, factors: Factors | None = None
+    ) -> None:
         polynomials = [polynomial for row in rows for polynomial in row]
         self._starts = np.cumsum([0, *map(len, rows)])[:-1]
         self._order: list[int] = []
         self._groups: list[Group] = []
         atoms = {atom for polynomial in polynomials for atom in polynomial.atoms}
-        self.factors = factors = {atom: factor_of(atom, lattice) for atom in atoms}
+        self.factors = factors = factors or {atom: factor_of(atom, lattice) for atom in atoms}
         self.support = frozenset(index for factor in factors.values() for index in factor.support)
         self.opaque = any(isinstance(factor, Opaque) for factor in factors.values())
         signatures: dict[Signature, list[int]] = {}

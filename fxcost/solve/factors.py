@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -13,7 +13,7 @@ import numpy as np
 from fxcost.errors import FxcostError
 from fxcost.expr import Atom, evaluate, evaluate_arrays
 from fxcost.expr.vectorised import Array
-from fxcost.solve.lattice import Boxes, Lattice
+from fxcost.solve.lattice import Box, Boxes, Lattice
 
 Slope: TypeAlias = "int | None"
 """1 where a value never falls as a position rises, -1 where it never rises, 0 for both, None for neither."""
@@ -33,10 +33,11 @@ class Ends:
 
 @dataclass(frozen=True, eq=False)
 class Variable:
-    """A hyperparameter with integer values."""
+    """A hyperparameter with integer values, from the first position that counts on."""
 
     index: int
     lattice: Lattice
+    first: int = 0
 
     @property
     def support(self) -> frozenset[int]:
@@ -45,8 +46,13 @@ class Variable:
 
     @property
     def low(self) -> int | None:
-        """Its smallest value."""
-        return int(self.lattice.axes[self.index].low)
+        """Its smallest value that counts."""
+        listed = self.lattice.listed[self.index]
+        return int(self.lattice.axes[self.index].low if listed is None else listed[self.first])
+
+    def within(self, box: Box) -> Variable:
+        """Return it where only the positions of a box count."""
+        return replace(self, first=int(box.low[self.index]))
 
     def slope(self, index: int) -> Slope:
         """Return that it rises with itself only."""
@@ -75,6 +81,7 @@ class Tabulated:
     indices: tuple[int, ...]
     array: Array
     slopes: tuple[Slope, ...]
+    counted: tuple[slice, ...] = ()
 
     @property
     def support(self) -> frozenset[int]:
@@ -83,8 +90,13 @@ class Tabulated:
 
     @cached_property
     def low(self) -> int | None:
-        """Its smallest value."""
-        return int(self.array.min())
+        """Its smallest value that counts."""
+        return int(self.array[self.counted].min())
+
+    def within(self, box: Box) -> Tabulated:
+        """Return it where only the positions of a box count."""
+        counted = tuple(slice(int(box.low[index]), int(box.high[index]) + 1) for index in self.indices)
+        return replace(self, counted=counted)
 
     def slope(self, index: int) -> Slope:
         """Return how the array changes along one axis."""
@@ -127,6 +139,10 @@ class Opaque:
     def support(self) -> frozenset[int]:
         """The hyperparameters its expression names."""
         return frozenset(self.lattice.positions[name] for name in self.atom.names)
+
+    def within(self, _: Box) -> Opaque:
+        """Return it as it is: its bound holds everywhere."""
+        return self
 
     @property
     def column(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +11,7 @@ import z3
 
 from fxcost.expr import Lowering
 from fxcost.solve.costs import Cost
-from fxcost.solve.lattice import Boxes, Point
+from fxcost.solve.lattice import Box, Boxes, Point
 from fxcost.solve.truths import Truth
 
 
@@ -76,6 +76,10 @@ class Claim:
     cost: Cost
     bound: int
     claimed: bool
+
+    def within(self, box: Box) -> Claim:
+        """Return the claim about the settings of a box only."""
+        return replace(self, cost=self.cost.within(box))
 
     @property
     def support(self) -> frozenset[int]:

@@ -22,7 +22,7 @@ from fxcost.solve.parts import Best, Part, parts_of, require_finite
 from fxcost.solve.problems import Problem
 from fxcost.solve.readings import readings
 from fxcost.solve.settings import Settings, ranked
-from fxcost.solve.verdicts import Found, Infeasible, Unknown
+from fxcost.solve.verdicts import Effort, Found, Infeasible, Unknown
 from fxcost.space import Config
 
 KEPT = 1_000_000
@@ -91,6 +91,11 @@ class Feasible:
         self._parts: list[Part] | None = None
         self._kept: list[Boxes] | None = None
         self._counted: Count | None = None
+
+    @property
+    def effort(self) -> Effort:
+        """What the last question took."""
+        return self._ground.effort
 
     def count(self) -> Count:
         """Return how many there are: exactly, or between two numbers where the time is over."""
@@ -227,11 +232,11 @@ class Feasible:
             yield self._asked()
         except OutOfBudgetError as error:
             advice = "give it a longer time_limit, or restrict the hyperparameters"
-            raise UnknownVerdictError(f"{self.limit}: unknown, {error}; {advice}") from None
+            raise UnknownVerdictError(f"{self.limit}: unknown, {error}; {advice}") from error
 
     def _all_parts(self) -> list[Part]:
         if self._parts is None:
-            self._parts = list(parts_of(self._ground, self.limit, whole=True))
+            self._parts = list(parts_of(self._ground, self.limit))
         return self._parts
 
     def _at(self, ranks: Array, budget: Budget) -> Iterator[tuple[Array, ...]]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from fxcost.errors import DeclarationError
 from fxcost.solve.boxes.best import Climb, Goal
+from fxcost.solve.boxes.peeling import peeled
 from fxcost.solve.boxes.sweep import Frontier, sweep
 from fxcost.solve.boxes.tree import Tree, UndecidedError, trimmed
 from fxcost.solve.budget import Budget, OutOfBudgetError
 from fxcost.solve.cells import Cell, Ground
-from fxcost.solve.facts import Fact
+from fxcost.solve.facts import Claim, Fact
 from fxcost.solve.lattice import Box, Boxes, Point
 from fxcost.solve.limits import Limit
 
@@ -73,13 +74,12 @@ class Part:
         return best
 
 
-def parts_of(ground: Ground, limit: Limit, *, whole: bool) -> Iterator[Part]:
+def parts_of(ground: Ground, limit: Limit) -> Iterator[Part]:
     """Yield the feasible settings in parts that share none, tracing until every setting has its paths.
 
     Args:
         ground: Where to look.
         limit: What is to hold.
-        whole: Whether all settings will be looked at.
 
     Raises:
         OutOfBudgetError: Settings are left that no path covers.
@@ -89,8 +89,11 @@ def parts_of(ground: Ground, limit: Limit, *, whole: bool) -> Iterator[Part]:
         facts = [*cell.facts(limit), *earlier]
         earlier.append(cell.outside())
         box = trimmed(ground.box, facts)
-        if box is not None:
-            yield Part(cell, box, Tree.of(ground.lattice, box, facts, whole=whole))
+        if box is None:
+            continue
+        for part in peeled(box, [fact.cost for fact in facts if isinstance(fact, Claim)]):
+            inside = [fact.within(part) if isinstance(fact, Claim) else fact for fact in facts]
+            yield Part(cell, part, Tree.of(ground.lattice, part, inside, whole=True))
 
 
 def require_finite(ground: Ground) -> None:
