@@ -277,7 +277,7 @@ def test_devices_are_listed() -> None:
         (("cost", "{nets}:branches"), "nets_of_this_test.py:32"),
         (("cost", "{nets}:picky", "--set", "width=32", "--set", "batch=2"), "width must be a multiple of 24"),
         (("check", "{nets}:picky", "--set", "width=32", "--device", "l4"), "width must be a multiple of 24"),
-        (("solve", "{nets}:net"), "write one of --maximize and --minimize"),
+        (("solve", "{nets}:net"), "write one of --maximize, --minimize"),
         (("solve", "{nets}:net", "--maximize", "flop"), "there is no quantity flop; did you mean flops?"),
     ],
 )

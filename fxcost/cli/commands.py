@@ -27,13 +27,15 @@ def exit_of(answer: object) -> Exit:
         >>> exit_of(Unknown("parameters <= 3", "the time limit is over", Effort(1, 30.0)))
         <Exit.UNKNOWN: 3>
     """
-    from fxcost.solve import Infeasible, Optimum, Proved, Refuted
+    from fxcost.solve import Count, Found, Infeasible, Optimum, Proved, Refuted
 
     match answer:
-        case Proved() | Optimum(proved=True):
+        case Proved() | Optimum(proved=True) | Found() | dict():
             return Exit.HOLDS
         case Refuted() | Infeasible():
             return Exit.FAILS
+        case Count(exact=True):
+            return Exit.HOLDS if answer else Exit.FAILS
     return Exit.UNKNOWN
 
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from fxcost.errors import ConfigError, DeclarationError, FxcostError
-from fxcost.space import AnyDomain, Choice, Space
+from fxcost.space import AnyDomain, Choice, Config, Space
 from fxcost.space.spelling import spelled
 
 
@@ -36,6 +36,42 @@ def restriction_of(texts: Sequence[str], space: Space) -> dict[str, object]:
         except FxcostError as error:
             raise type(error)(f"--set {text}: {error}") from None
     return restriction
+
+
+def setting_of(texts: Sequence[str], space: Space, part: Space) -> Config:
+    """Return the whole setting that some texts write; what has a single value left needs none.
+
+    Args:
+        texts: Such as `"batch=8"`; values may lie outside the part.
+        space: The hyperparameters.
+        part: What is left of them.
+
+    Raises:
+        ConfigError: A text cannot be read, is missing, or names an unknown hyperparameter.
+
+    Example:
+        >>> from fxcost.space import Int
+        >>> space = Space(width=Int(64, 4096), batch=Int(1, 512))
+        >>> setting_of(["width=64"], space, space.restrict(batch=8))
+        Config(width=64, batch=8)
+    """
+    values: dict[str, object] = {}
+    for text in texts:
+        name, equals, value = (each.strip() for each in text.partition("="))
+        if not equals or not name or not value:
+            raise ConfigError(f"--near {text}: write name=value")
+        if name in values:
+            raise ConfigError(f"--near {text}: {name} is set twice")
+        values[name] = _read(value, space[name])
+        if isinstance(values[name], tuple) and values[name] not in space[name]:
+            one = f"--near {name}={value.partition(':')[0]}"
+            raise ConfigError(f"--near {text}: write one value, such as {one}")
+    left = [name for name in part.names if name not in values and part[name].size != 1]
+    if left:
+        missing = " ".join(f"--near {name}=..." for name in left)
+        raise ConfigError(f"--near is about one setting; add {missing}")
+    fixed = {name: part[name].values[0] for name in part.names if name not in values}
+    return Config(**{name: {**fixed, **values}[name] for name in part.names})
 
 
 def _read(text: str, domain: AnyDomain) -> object:

@@ -12,10 +12,8 @@ from fxcost.report.best import Best
 from fxcost.report.places import line_of
 from fxcost.report.reasons import binding_shown, conflict_shown
 from fxcost.report.subject import Subject
-from fxcost.report.text import columns
 from fxcost.solve import Binding, Contradiction, Infeasible, Optimum, Unknown
 from fxcost.space.spelling import assignments_text
-from fxcost.units import format as amount
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,7 @@ class Solved:
         """Return the answer for rich: the setting, and all costs there."""
         parts: list[RenderableType] = [self.subject.heading(), Text(), self._headline()]
         if isinstance(self.answer, Optimum):
-            rows = [(name, amount(value, self._unit(name))) for name, value in self._costs().items()]
-            parts += [Text(), columns(rows, ("", "bold"), right=(1,))]
+            parts += [Text(), self.subject.costs_shown(self.answer.config)]
         if self.binding is not None and self.binding.hyperparameters:
             parts += [Text(), binding_shown(self.binding)]
         if self.conflict is not None:
@@ -51,7 +48,7 @@ class Solved:
         return {
             **self.subject.as_dict(),
             **self.answer.as_dict(),
-            "costs": self._costs(),
+            "costs": self.subject.costs_at(self.answer.config) if isinstance(self.answer, Optimum) else {},
             "conflict": self.conflict and self.conflict.as_dict(line_of),
             "binding": self.binding and self.binding.as_dict(),
         }
@@ -68,13 +65,3 @@ class Solved:
                 return Text(str(self.answer), style="bold red")
             case Unknown():
                 return Text(str(self.answer), style="bold yellow")
-
-    def _costs(self) -> dict[str, int]:
-        """Return all quantities at the setting found."""
-        if not isinstance(self.answer, Optimum):
-            return {}
-        config = self.answer.config
-        return {name: quantity(**config) for name, quantity in self.subject.cost.quantities.items()}
-
-    def _unit(self, name: str) -> Any:
-        return self.subject.cost.quantities[name].unit

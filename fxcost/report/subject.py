@@ -84,6 +84,16 @@ class Subject:
             return columns([(name, formula) for name, _, formula in rows], ("bold", ""))
         return columns(rows, ("bold", "green", ""), right=(1,))
 
+    def costs_at(self, config: Config) -> dict[str, int]:
+        """Return all quantities at a setting."""
+        return {name: quantity(**config) for name, quantity in self.cost.quantities.items()}
+
+    def costs_shown(self, config: Config) -> Table:
+        """Return all quantities at a setting, with their units."""
+        unit_of = {name: quantity.unit for name, quantity in self.cost.quantities.items()}
+        rows = [(name, units.format(value, unit_of[name])) for name, value in self.costs_at(config).items()]
+        return columns(rows, ("", "bold"), right=(1,))
+
     def as_dict(self) -> dict[str, Any]:
         """Return what `--json` prints of it."""
         config = self.config
