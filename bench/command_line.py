@@ -18,24 +18,27 @@ RUNS = 3
 
 
 def figures() -> dict[str, Any]:
-    """Return the median seconds of some runs, each a process of its own."""
-    cold, warm = [], []
+    """Return the median seconds of some runs, each a process of its own, and of `import torch` alone."""
+    taken: dict[str, list[tuple[float, float]]] = {"solve_cold": [], "solve_warm": [], "import_torch": []}
     for _ in range(RUNS):
         with tempfile.TemporaryDirectory() as folder:
-            cold.append(seconds(folder))
-            warm.append(seconds(folder))
-    return {
-        "solve_cold_s": round(median(cold), 2),
-        "solve_warm_s": round(median(warm), 2),
-        "import_torch_s": round(median(seconds("off", "import torch") for _ in range(RUNS)), 2),
-    }
+            taken["solve_cold"].append(seconds(folder))
+            taken["solve_warm"].append(seconds(folder))
+        taken["import_torch"].append(seconds("off", "import torch"))
+    found: dict[str, Any] = {}
+    for name, runs in taken.items():
+        wall, cpu = (round(median(each), 2) for each in zip(*runs, strict=True))
+        found |= {f"{name}_s": wall, f"{name}_cpu_s": cpu}
+    return found
 
 
-def seconds(cache: str, code: str = START) -> float:
-    """Return the wall time of a process that answers the question, or runs other code."""
+def seconds(cache: str, code: str = START) -> tuple[float, float]:
+    """Return the wall time and the CPU time of a process that answers the question, or runs other code."""
     environment = os.environ | {"FXCOST_CACHE": cache, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    start = perf_counter()
+    start, before = perf_counter(), os.times()
     subprocess.run(
         [sys.executable, "-c", code, *COMMAND], cwd=ROOT, env=environment, check=True, capture_output=True
     )
-    return perf_counter() - start
+    after = os.times()
+    cpu = sum(after[at] - before[at] for at in (2, 3))  # of the processes that ended
+    return perf_counter() - start, cpu
