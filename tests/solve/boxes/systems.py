@@ -17,7 +17,7 @@ from fxcost.expr import Domain, Expression, Normaliser, Row
 from fxcost.expr.conditions import of_callable
 from fxcost.solve.constraints import Constraint
 from fxcost.solve.costs import Cost
-from fxcost.solve.facts import Claim, Fact
+from fxcost.solve.facts import Claim
 from fxcost.solve.lattice import Lattice
 from fxcost.space import Choice, Int, Space
 from tests.solve.random_factories import Formula, name, number, pair
@@ -124,9 +124,6 @@ class Compiled:
 
     def claims(self, statements: Sequence[Statement]) -> list[Claim]:
         return [Claim(self.costs[each.which], each.bound, each.at_most) for each in statements]
-
-    def facts(self, statements: Sequence[Statement]) -> list[Fact]:
-        return [*self.required, *self.claims(statements)]
 
 
 def gate(left: Formula, right: Formula) -> Formula:

@@ -80,6 +80,17 @@ def test_a_choice_may_hold_what_neither_int64_nor_float64_can():
     assert swept(lattice, [Claim(product, 2**63 + 1, claimed=True)], 0) == {(0, 0), (0, 1), (0, 2), (1, 0)}
 
 
+@pytest.mark.parametrize("claimed", [True, False])
+@pytest.mark.parametrize("bound", [-2, -1, 0, 3, 14, 15])
+def test_what_a_cost_does_outside_of_the_box_does_not_matter(bound, claimed):
+    lattice = lattice_of(a=Int(0, 5))
+    box = Box((1,), (5,))
+    rising = Claim(cost(lattice, lambda a: a * a - 2 * a), bound, claimed).within(box)
+    assert swept(lattice, [rising], 0, box) == {
+        (a,) for a in range(1, 6) if (a * a - 2 * a <= bound) == claimed
+    }
+
+
 def test_a_claim_about_one_hyperparameter_is_part_of_the_conflict_it_causes():
     lattice = lattice_of(a=Int(1, 9), b=Int(1, 3))
     low = Claim(cost(lattice, lambda a, b: a), 5, claimed=True)

@@ -37,8 +37,11 @@ class Question:
     def __init__(self, compiled: Compiled, draw: Random) -> None:
         self.compiled, self.system = compiled, compiled.system
         self.statements = self.system.statements(draw)
-        self.facts = compiled.facts(self.statements)
         self.box = box_in(self.system, draw) if draw.random() < 0.4 else compiled.lattice.whole
+        claims = compiled.claims(self.statements)
+        if draw.random() < 0.5:
+            claims = [claim.within(self.box) for claim in claims]
+        self.facts: list[Fact] = [*compiled.required, *claims]
         self.met = self.meeting(self.statements)
 
     def meeting(self, statements: list[Statement]) -> set[Point]:
