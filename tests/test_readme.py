@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import re
+import shlex
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -28,7 +29,7 @@ def test_its_console_sessions_show_what_the_command_prints(monkeypatch):
     monkeypatch.setenv("COLUMNS", "110")
     for block in blocks("console"):
         command, _, shown = block.partition("\n")
-        printed = CliRunner().invoke(main, command.removeprefix("$ fxcost ").split()).stdout
+        printed = CliRunner().invoke(main, shlex.split(command.removeprefix("$ fxcost "))).stdout
         assert untimed(printed) == untimed(shown)
 
 
