@@ -105,7 +105,7 @@ class Feasible:
 
     def _count(self) -> Count:
         ground, found, left = self._asked(), 0, self._size
-        kept: list[Boxes] = []
+        kept, number = list[Boxes](), 0
         try:
             parts = self._all_parts()
             left = sum(volume(Boxes.of(part.box)) for part in parts)
@@ -115,14 +115,16 @@ class Feasible:
                 try:
                     for boxes in part.sweep(frontier, ground.budget):
                         found += volume(boxes)
-                        kept.append(boxes)
+                        number += len(boxes)
+                        if number <= KEPT:
+                            kept.append(boxes)
                         ground.budget.tell(f"{self.limit}: {found:,} settings so far")
                 finally:
                     left += volume(frontier.boxes)
         except OutOfBudgetError as error:
             most = min(found + left, self._size)
             return Count(str(self.limit), found, most, self._size, str(error), ground.effort)
-        self._kept = kept if sum(map(len, kept)) <= KEPT else None
+        self._kept = kept if number <= KEPT else None
         return Count(str(self.limit), found, found, self._size, None, ground.effort)
 
     def sample(self, count: int, seed: int = 0) -> Settings:

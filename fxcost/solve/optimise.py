@@ -147,7 +147,7 @@ class Optimisation:
         """Raise the best score to the best of a cell: by boxes where these decide, else by Z3's steps."""
         for corner in cell.corners():
             self._take(cell, corner)
-        if not self._climb(cell):
+        if self.ground.box.low != self.ground.box.high and not self._climb(cell):
             self._step(cell)
 
     def _climb(self, cell: Cell) -> bool:

@@ -103,6 +103,8 @@ def require_finite(ground: Ground) -> None:
         DeclarationError: A hyperparameter is a `Float` with more than one value.
     """
     lattice, box = ground.lattice, ground.box
+    if not lattice.names:
+        raise DeclarationError("the space has no hyperparameters, so there is one setting: prove the limit")
     for index, name in enumerate(lattice.names):
         if lattice.listed[index] is None and box.low[index] != box.high[index]:
             raise DeclarationError(

@@ -43,6 +43,8 @@ class Pruning:
         box = trimmed(self.box, [fact for fact in facts if not isinstance(fact, Claim)])
         if box is None:
             return Conflict(())
+        if box.low == box.high:
+            return self._at(box, facts)
         tree = Tree.of(self.lattice, box, facts, whole=False)
         frontier, wrong, looked_at = Frontier(Boxes.of(box)), set[Fact](), 0
         while len(frontier):
@@ -60,3 +62,12 @@ class Pruning:
             if looked_at > most:
                 return None
         return Conflict(tuple(fact for fact in facts if isinstance(fact, Claim) and fact in wrong))
+
+    @staticmethod
+    def _at(box: Box, facts: Sequence[Fact]) -> Point | Conflict | None:
+        """Decide a box of one setting; a space without hyperparameters has no other."""
+        truths = [(fact, fact.truth(Boxes.of(box))) for fact in facts]
+        if all(right.all() for _, (right, _) in truths):
+            return box.low
+        wrong = [fact for fact, (_, nowhere) in truths if nowhere.all()]
+        return Conflict(tuple(fact for fact in wrong if isinstance(fact, Claim))) if wrong else None

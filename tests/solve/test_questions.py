@@ -212,3 +212,15 @@ def test_a_space_of_ten_billion_settings_is_answered_in_seconds():
     assert ((size <= best.value) | ~fits).prove(time_limit=60)
     refuted = ((size < best.value) | ~fits).prove(time_limit=60)
     assert refuted.values["size"] == best.value
+
+
+def test_a_space_without_hyperparameters_has_one_setting():
+    memory, size = costs(Space(), lambda: [Path(costs={"memory": [5], "size": [7]})])
+    assert (memory <= 10).prove()
+    assert not (memory <= 4).prove()
+    assert solve.find(memory <= 10, size >= 7)
+    assert not solve.find(memory <= 10, size >= 8)
+    assert solve.maximize(size, memory <= 10).value == 7
+    assert not solve.maximize(size, memory <= 4)
+    with pytest.raises(DeclarationError, match="no hyperparameters"):
+        solve.feasible(memory <= 10)
