@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fxcost.errors import DeclarationError
@@ -85,6 +85,7 @@ def parts_of(ground: Ground, limit: Limit) -> Iterator[Part]:
         OutOfBudgetError: Settings are left that no path covers.
     """
     earlier: list[Fact] = []
+    fibres: list[int] = []
     for cell in ground.cells():
         facts = [*cell.facts(limit), *earlier]
         earlier.append(cell.outside())
@@ -93,7 +94,17 @@ def parts_of(ground: Ground, limit: Limit) -> Iterator[Part]:
             continue
         for part in peeled(box, [fact.cost for fact in facts if isinstance(fact, Claim)]):
             inside = [fact.within(part) if isinstance(fact, Claim) else fact for fact in facts]
-            yield Part(cell, part, Tree.of(ground.lattice, part, inside, whole=True))
+            tree = _tree(ground, part, inside, fibres)
+            fibres.append(tree.fibre)
+            yield Part(cell, part, tree)
+
+
+def _tree(ground: Ground, box: Box, facts: Sequence[Fact], fibres: Sequence[int]) -> Tree:
+    """Return a tree with a fibre that was best elsewhere, where the box has several positions of it."""
+    for fibre in fibres:
+        if box.low[fibre] < box.high[fibre]:
+            return Tree.along(ground.lattice, box, facts, fibre)
+    return Tree.of(ground.lattice, box, facts, whole=True)
 
 
 def require_finite(ground: Ground) -> None:

@@ -78,6 +78,11 @@ class Tree:
         return Tree(self.lattice, [claim, *(bound.claim for bound in self.bounds), *self.facts], self.fibre)
 
     @classmethod
+    def along(cls, lattice: Lattice, box: Box, facts: Sequence[Fact], fibre: int) -> Tree:
+        """Return the tree of a fibre, without the facts that hold everywhere in the box."""
+        return cls(lattice, [fact for fact in facts if not fact.truth(Boxes.of(box))[0].all()], fibre)
+
+    @classmethod
     def of(
         cls, lattice: Lattice, box: Box, facts: Sequence[Fact], *, whole: bool, goal: Collection[int] = ()
     ) -> Tree:
