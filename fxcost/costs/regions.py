@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from fxcost.costs.assumptions import Assumptions
 from fxcost.costs.families import Families
@@ -29,12 +30,14 @@ class Regions:
             the alternatives of a `Switch` are traced together or not.
         known: The regions traced so far.
         changed: Is told that there is a new region, or a new closed form of one.
+        kept: What the solver calculated of closed forms.
     """
 
     space: Space
     trace: Callable[[Config, Mapping[str, int], bool], Program]
     known: list[Region] = field(default_factory=list)
     changed: Callable[[], None] = lambda: None
+    kept: dict[Any, Any] = field(default_factory=dict)
     _single: dict[Config, Sizes] = field(default_factory=dict)
     _gated: bool = True
 

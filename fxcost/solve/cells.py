@@ -199,7 +199,6 @@ class Cell:
         self.regions = tuple(regions)
         self.search = ground.search()
         self._constraints = ground.constraints(*regions)
-        self._costs: dict[tuple[int, ...], Cost] = {}
         self._by_factory = {id(each): region for each, region in zip(ground.regions, regions, strict=True)}
         for constraint in self._constraints:
             self.search.require(constraint)
@@ -224,12 +223,14 @@ class Cell:
         return self.cost(quantity).enclosure.at(point)
 
     def cost(self, *sides: Quantity) -> Cost:
-        """Return a quantity, or the difference of two, as a cost."""
-        key = tuple(map(id, sides))
-        if key not in self._costs:
-            expression, *other = (side.expression(self._by_factory[id(side.regions)]) for side in sides)
-            self._costs[key] = Cost(expression, other[0] if other else None, self.ground.lattice)
-        return self._costs[key]
+        """Return a quantity, or the difference of two, as a cost; it is kept for the next question."""
+        paths = [self._by_factory[id(side.regions)] for side in sides]
+        kept, key = sides[0].regions.kept, tuple(zip(paths, sides, strict=True))
+        if key not in kept:
+            expression, *other = (side.expression(path) for path, side in key)
+            kept[key] = Cost(expression, other[0] if other else None, self.ground.lattice)
+        found: Cost = kept[key]
+        return found
 
     def literal(self, comparison: Comparison) -> z3.BoolRef:
         """Return the Boolean of a comparison, for the cell's search."""

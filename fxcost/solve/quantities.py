@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, Protocol
 
 import sympy
@@ -55,6 +55,10 @@ class Regions(Protocol):
     @property
     def known(self) -> Sequence[Region]:
         """The regions traced so far."""
+
+    @property
+    def kept(self) -> MutableMapping[Any, Any]:
+        """What the solver calculated of closed forms, kept for the next question."""
 
     def at(self, config: Config) -> Region:
         """Return the region of a setting, traced now where none is known."""

@@ -46,6 +46,7 @@ class Paths:
     hidden: Sequence[Path]
     known: list[Path] = field(default_factory=list)
     traced: int = 0
+    kept: dict[Any, Any] = field(default_factory=dict)
 
     def at(self, config: Config) -> Path:
         values = self.domain.encode(config)

@@ -233,7 +233,7 @@ class Tree:
 
 
 def trimmed(box: Box, facts: Sequence[Fact]) -> Box | None:
-    """Return a box without the ends where facts about one hyperparameter each are false; None: all of it.
+    """Return a box without the ends where facts about one hyperparameter each are false; None: none is left.
 
     >>> from fxcost.solve.truths import Table
     >>> trimmed(Box((0, 0), (2, 4)), [Table((1,), np.array([False, True, False, True, False]))])
