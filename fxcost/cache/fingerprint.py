@@ -46,7 +46,7 @@ BUILTIN = (
 RECORDS = (argparse.Namespace, types.SimpleNamespace)
 METHODS = (types.FunctionType, staticmethod, classmethod, property)
 
-MOST = 100_000
+MOST = 1_000_000
 """Objects described; a declaration that holds more is not described."""
 
 
@@ -79,7 +79,7 @@ class Describer:
         """Return an object's description.
 
         Raises:
-            UndescribableError: It has none, and descriptions are strict.
+            UndescribableError: It has none, and descriptions are strict; or too much was described.
         """
         self._described += 1
         if self._described > MOST:
@@ -89,7 +89,7 @@ class Describer:
         try:
             return self._immutable(value)
         except UndescribableError:
-            if self.strict:
+            if self.strict or self._described > MOST:
                 raise
             return ["unknown", _name(type(value))]
 

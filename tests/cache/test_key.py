@@ -72,6 +72,13 @@ def test_what_modules_say_and_hold_is_in_the_key(imported, monkeypatch):
     assert len(set(keys)) == len(keys)
 
 
+def test_modules_that_hold_too_much_have_no_key(imported, monkeypatch):
+    module = imported(f"{PLAIN}MANY = list(range(200_000))\ndef other(): return MANY\n")
+    assert key(module.build) is not None
+    monkeypatch.setattr("fxcost.cache.fingerprint.MOST", 200_000)
+    assert key(module.build) is None
+
+
 def test_values_that_no_code_reads_are_not_in_the_key(imported):
     module = imported(PLAIN + "started_of_no_interest = 1\n")
     before = key(module.build)
