@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -78,6 +79,14 @@ def told(rows: Iterable[Row]) -> Iterator[Row]:
 
 def progress(text: str) -> None:
     click.echo(text, err=True)
+
+
+def show(figures: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(figures, indent=2))
+        return
+    for name, value in figures.items():
+        click.echo(f"{name:28} {value}")
 
 
 @dataclass

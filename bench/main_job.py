@@ -7,7 +7,6 @@ Nothing but PyPI packages is needed. Progress and every unequal row go to stderr
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -91,11 +90,7 @@ def main(
         figures |= speed_figures(repeats)
     if only != "speed":
         figures = accuracy_figures(configs, parameter_configs, seed) | figures
-    if as_json:
-        click.echo(json.dumps(figures, indent=2))
-        return
-    for name, value in figures.items():
-        click.echo(f"{name:28} {value}")
+    comparison.show(figures, as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ a limit on FLOP and one on traffic. CP-SAT is compared where ortools is installe
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -21,7 +20,7 @@ import click
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import command_line, evaluation, plain_solvers, whole_questions
-from bench.comparison import progress
+from bench.comparison import progress, show
 
 
 def agreement(questions: int, seed: int) -> dict[str, Any]:
@@ -53,11 +52,7 @@ def main(as_json: bool, only: tuple[str, ...], questions: int, seed: int) -> Non
         begun = perf_counter()
         figures |= PARTS[name](questions, seed)
         progress(f"{name}: {perf_counter() - begun:.0f} s")
-    if as_json:
-        click.echo(json.dumps(figures, indent=2))
-        return
-    for name, value in figures.items():
-        click.echo(f"{name:28} {value}")
+    show(figures, as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ of each part and every unequal row go to stderr.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ import click
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import accuracy, branching, cells, deep_gpt, deep_resnet, sub_networks
-from bench.comparison import progress
+from bench.comparison import progress, show
 from tests.oracles.agreement import RECIPES
 
 
@@ -97,11 +96,7 @@ def main(as_json: bool, only: tuple[str, ...], **amounts: Any) -> None:
         figures |= PARTS[name](Amounts(**amounts))
         progress(f"{name}: {perf_counter() - begun:.0f} s")
     progress(f"all: {perf_counter() - start:.0f} s")
-    if as_json:
-        click.echo(json.dumps(figures, indent=2))
-        return
-    for name, value in figures.items():
-        click.echo(f"{name:28} {value}")
+    show(figures, as_json=as_json)
 
 
 if __name__ == "__main__":

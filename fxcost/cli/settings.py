@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from fxcost.errors import ConfigError, DeclarationError, FxcostError
 from fxcost.space import AnyDomain, Choice, Config, Space
@@ -25,11 +25,7 @@ def restriction_of(texts: Sequence[str], space: Space) -> dict[str, object]:
     """
     restriction: dict[str, object] = {}
     for text in texts:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not equals or not name or not value:
-            raise ConfigError(f"--set {text}: write name=value, or name=low:high")
-        if name in restriction:
-            raise ConfigError(f"--set {text}: {name} is set twice")
+        name, value = _parts(text, "--set", "name=value, or name=low:high", restriction)
         try:
             restriction[name] = _read(value, space[name])
             space.restrict(**{name: restriction[name]})
@@ -57,11 +53,7 @@ def setting_of(texts: Sequence[str], space: Space, part: Space) -> Config:
     """
     values: dict[str, object] = {}
     for text in texts:
-        name, equals, value = (each.strip() for each in text.partition("="))
-        if not equals or not name or not value:
-            raise ConfigError(f"--near {text}: write name=value")
-        if name in values:
-            raise ConfigError(f"--near {text}: {name} is set twice")
+        name, value = _parts(text, "--near", "name=value", values)
         values[name] = _read(value, space[name])
         if isinstance(values[name], tuple) and values[name] not in space[name]:
             one = f"--near {name}={value.partition(':')[0]}"
@@ -72,6 +64,16 @@ def setting_of(texts: Sequence[str], space: Space, part: Space) -> Config:
         raise ConfigError(f"--near is about one setting; add {missing}")
     fixed = {name: part[name].values[0] for name in part.names if name not in values}
     return Config(**{name: {**fixed, **values}[name] for name in part.names})
+
+
+def _parts(text: str, option: str, form: str, known: Collection[str]) -> tuple[str, str]:
+    """Return the name and the value that a text of an option sets."""
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not equals or not name or not value:
+        raise ConfigError(f"{option} {text}: write {form}")
+    if name in known:
+        raise ConfigError(f"{option} {text}: {name} is set twice")
+    return name, value
 
 
 def _read(text: str, domain: AnyDomain) -> object:

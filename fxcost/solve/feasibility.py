@@ -198,7 +198,7 @@ class Feasible:
             return Unknown(str(self.limit), str(error), ground.effort)
         if best is None:
             return Infeasible(str(self.limit), ground.effort, self._problem)
-        setting = ground.lattice.config(best.point)
+        setting = ground.lattice.config(best.cell.found(best.point, self.limit))
         return Found(str(self.limit), setting, readings(self.limit, best.cell, best.point), ground.effort)
 
     def _end(self, sign: int) -> Point:

@@ -192,10 +192,18 @@ class Optimisation:
             return z3.Not(cell.search.at_most(cost, score - 1))
         return cell.search.at_most(cost, -score)
 
-    def _taken(self, cell: Cell, point: Point) -> int | None:
-        """Return the best score known after a point was looked at."""
+    def _taken(self, cell: Cell, point: Point) -> int:
+        """Return the best score known after taking a point that boxes say is allowed and better.
+
+        Raises:
+            ExpressionError: It is not: the bounds of the boxes are wrong.
+        """
+        before = self.best
         self._take(cell, point)
-        return None if self.best is None else self.best[0]
+        if self.best is None or self.best is before:
+            where = self.ground.lattice.config(point)
+            raise ExpressionError(f"{self._statement}: {where} is no better, where the search has it so")
+        return self.best[0]
 
     def _take(self, cell: Cell, point: Point) -> None:
         """Make a point the best one known, or a point near it, if it is better."""

@@ -159,10 +159,6 @@ class Fibred:
         parts = found[0] if len(found) == 1 else np.concatenate(found, axis=1)
         return parts[:, self._order] if self._joined else parts
 
-    def value(self, boxes: Boxes, position: Array, *, upper: bool) -> Array:
-        """Return a bound of the cost in each box, the fibre being at a position."""
-        return self._largest(self.basis.combined(self._parts(boxes, upper=upper), position))
-
     def _largest(self, values: Array) -> Array:
         if self._joined:
             values = np.minimum.reduceat(values, self._starts, axis=0)

@@ -20,7 +20,6 @@ from fxcost.solve.lattice import Box, Boxes, Lattice
 SMALL = 16
 """A box of at most so many fibres is not halved: each of them is looked at."""
 
-
 SAMPLE = 256
 """So many boxes of each generation tell about how many there will be."""
 
@@ -49,7 +48,7 @@ class Looked:
 
 @dataclass(frozen=True)
 class Bound:
-    """A claim about a cost that never falls along the fibre."""
+    """A claim about a cost, and the cost along the fibre."""
 
     claim: Claim
     along: Fibred
@@ -80,7 +79,7 @@ class Tree:
     @classmethod
     def along(cls, lattice: Lattice, box: Box, facts: Sequence[Fact], fibre: int) -> Tree:
         """Return the tree of a fibre, without the facts that hold everywhere in the box."""
-        return cls(lattice, [fact for fact in facts if not fact.truth(Boxes.of(box))[0].all()], fibre)
+        return cls(lattice, _in_doubt(facts, box), fibre)
 
     @classmethod
     def of(
@@ -96,7 +95,7 @@ class Tree:
                 boxes; else it is the longest.
             goal: The places of hyperparameters of which the fibre should be one.
         """
-        facts = [fact for fact in facts if not fact.truth(Boxes.of(box))[0].all()]
+        facts = _in_doubt(facts, box)
         if not whole:
             return cls._quickly(lattice, box, facts, goal)
         listed = [index for index, values in enumerate(lattice.listed) if values is not None]
@@ -261,6 +260,11 @@ def spread(lattice: Lattice, boxes: Boxes, index: int) -> Array:
     low, high = (lattice.values_of(index, ends[index]).astype(np.float64) for ends in (boxes.low, boxes.high))
     logarithm: Array = np.log1p((high - low) / np.maximum(np.abs(low), 1.0))
     return logarithm
+
+
+def _in_doubt(facts: Sequence[Fact], box: Box) -> list[Fact]:
+    """Return the facts that are not known to hold everywhere in a box."""
+    return [fact for fact in facts if not fact.truth(Boxes.of(box))[0].all()]
 
 
 def _along(claims: Sequence[Claim], fibre: int) -> dict[Fact, Fibred]:
