@@ -20,7 +20,7 @@ from fxcost.solve import Partition, partition
 from fxcost.solve.budget import DEFAULT_SECONDS, Progress
 from fxcost.solve.partition import REGIONS
 from fxcost.space import AnyDomain, Config, Space
-from fxcost.trace import LossFunction, Subject, Training, generic_hint, trace
+from fxcost.trace import LossFunction, Subject, Together, Training, builds_all_options, generic_hint, trace
 
 ATTEMPTS = 16
 
@@ -202,8 +202,8 @@ def cost(
     domain = Domain(factory.space)
     answered: set[str] = set()
 
-    def traced(config: Config, counters: Mapping[str, int], gated: bool) -> Program:
-        program = trace(subject, domain, config, counters, gated=gated)
+    def traced(config: Config, counters: Mapping[str, int], together: Together) -> Program:
+        program = trace(subject, domain, config, counters, together=together)
         answered.update(program.dynamic)
         return program
 
@@ -211,6 +211,9 @@ def cost(
     if cache and not factory.dynamic:  # what no line asks for is found out by tracing
         remember(regions, subject, device)
     hints = generic_hint(factory.space, ATTEMPTS)
+    if not regions.known:  # where the factory refuses an option, its models would be on several paths
+        best = next((hint for hint in hints if builds_all_options(subject, domain, hint)), hints[0])
+        hints = (best, *(hint for hint in hints if hint != best))
     regions.open(hints)
     for hint in hints:
         if all(answered.issuperset(declared.names) for declared in factory.dynamic):

@@ -18,6 +18,7 @@ from fxcost.errors import FactoryError
 from fxcost.expr import Domain
 from fxcost.program import Program
 from fxcost.space import Config, Space
+from fxcost.trace import Together
 
 
 @dataclass
@@ -27,19 +28,19 @@ class Regions:
     Attributes:
         space: The hyperparameters.
         trace: Traces the factory at a configuration; some hyperparameters may be fixed at one value only, and
-            the alternatives of a `Switch` are traced together or not.
+            some alternatives are traced together.
         known: The regions traced so far.
         changed: Is told that there is a new region, or a new closed form of one.
         kept: What the solver calculated of closed forms.
     """
 
     space: Space
-    trace: Callable[[Config, Mapping[str, int], bool], Program]
+    trace: Callable[[Config, Mapping[str, int], Together], Program]
     known: list[Region] = field(default_factory=list)
     changed: Callable[[], None] = lambda: None
     kept: dict[Any, Any] = field(default_factory=dict)
     _single: dict[Config, Sizes] = field(default_factory=dict)
-    _gated: bool = True
+    _together: Together = Together.MODELS
 
     @cached_property
     def domain(self) -> Domain:
@@ -106,7 +107,7 @@ class Regions:
             return Region(config, questions, refusal=str(error))
         if verified is not None:
             return verified
-        self._gated = False
+        self._together = Together(self._together - 1)
         return self._explored(config)
 
     def _counted(self, config: Config) -> Region | None:
@@ -128,11 +129,11 @@ class Regions:
         return None
 
     def _traced(self, config: Config, counters: Mapping[str, int]) -> Program:
-        return self.trace(config, counters, self._gated)
+        return self.trace(config, counters, self._together)
 
     def _alone(self, config: Config) -> Traced:
         """Return the form of a configuration's own program."""
-        program = self.trace(config, {}, False)
+        program = self.trace(config, {}, Together.NOTHING)
         return Traced(Sizes(program, self.assumptions.normaliser(program.questions)))
 
     def _region(self, config: Config, program: Program) -> Region:

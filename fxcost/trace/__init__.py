@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from fxcost.trace.gates import Together
 from fxcost.trace.hints import generic_hint
 from fxcost.trace.questions import PinnedError
 from fxcost.trace.recipe import LossFunction, Training
 from fxcost.trace.switch import Switch
-from fxcost.trace.tracing import Subject, trace
+from fxcost.trace.tracing import Subject, builds_all_options, trace
 
-__all__ = ["LossFunction", "PinnedError", "Subject", "Switch", "Training", "generic_hint", "trace"]
+__all__ = [
+    "LossFunction",
+    "PinnedError",
+    "Subject",
+    "Switch",
+    "Together",
+    "Training",
+    "builds_all_options",
+    "generic_hint",
+    "trace",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 from functools import reduce
 
 import numpy as np
@@ -11,6 +12,21 @@ import sympy
 
 from fxcost.expr.domain import Domain
 from fxcost.expr.grid import Grids
+from fxcost.trace.questions import negation
+
+
+class Together(IntEnum):
+    """Which alternatives are traced together; each includes those before it.
+
+    Attributes:
+        NOTHING: Only what is chosen is traced.
+        SWITCHES: The alternatives of every `Switch`.
+        MODELS: The models of all options of a `Choice` between classes or functions.
+    """
+
+    NOTHING = 0
+    SWITCHES = 1
+    MODELS = 2
 
 
 class Gates:
@@ -20,6 +36,7 @@ class Gates:
         current: What holds for the alternative whose code runs now.
         enabled: Whether alternatives are traced together; if not, only the chosen one is.
         used: Whether any alternative's code has run.
+        excluded: Where no alternative is traced.
 
     Example:
         >>> from fxcost.space import Choice, Space
@@ -34,11 +51,13 @@ class Gates:
         self.domain = domain
         self.enabled = enabled
         self.used = False
+        self.excluded: sympy.Basic = sympy.false
         self.current: sympy.Basic = sympy.true
         self._grids = Grids(domain)
         self._written: dict[tuple[tuple[str, ...], bytes], sympy.Basic] = {}
         self._known: dict[sympy.Basic, sympy.Basic] = {}
         self._joined: dict[tuple[str, sympy.Basic, sympy.Basic], sympy.Basic] = {}
+        self._asked: dict[tuple[sympy.Basic, frozenset[sympy.Basic]], sympy.Basic] = {}
 
     def known(self, condition: sympy.Basic) -> sympy.Basic:
         """Return the one object for all conditions that are true at the same settings."""
@@ -75,6 +94,21 @@ class Gates:
         """Return when at least one of some conditions holds."""
         return reduce(self.either, conditions, sympy.false)
 
+    def asked(self, condition: sympy.Basic) -> tuple[sympy.Basic, sympy.Basic]:
+        """Return what a condition asked now says, before it was asked here and since.
+
+        In an alternative it says nothing where that is not the chosen one; what all alternatives of a choice
+        ask is said once, as it is.
+        """
+        if self.current is sympy.true:
+            return condition, condition
+        key = condition, frozenset(self.current.free_symbols)
+        before = self._asked.get(key, sympy.false)
+        after = self._asked[key] = self.either(before, self.current)
+        if self.either(after, self.excluded) is sympy.true:
+            after = sympy.true
+        return _where(before, condition), _where(after, condition)
+
     def _join(
         self, name: str, left: sympy.Basic, right: sympy.Basic, join: Callable[..., sympy.Basic]
     ) -> sympy.Basic:
@@ -95,3 +129,8 @@ class Gates:
             yield
         finally:
             self.current = before
+
+
+def _where(gate: sympy.Basic, condition: sympy.Basic) -> sympy.Basic:
+    """Return that a condition holds wherever a gate does."""
+    return condition if gate is sympy.true else sympy.Or(negation(gate), condition, evaluate=False)

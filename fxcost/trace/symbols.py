@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -318,14 +319,17 @@ class HyperparameterEnv(ShapeEnv):
         return cast("Number", node.hint)
 
     def _keep(self, condition: sympy.Basic, *, pinned: bool) -> None:
-        gate = self.alternatives.gates.current if self.alternatives is not None else sympy.true
-        if gate is not sympy.true:
-            condition = sympy.Or(negation(gate), condition, evaluate=False)
         if condition in self.questions:
             return
         if pinned:
             self._check_counter(condition)
-        self.questions[condition] = asked(condition, pinned=pinned)
+        earlier = None
+        if self.alternatives is not None:
+            before, condition = self.alternatives.gates.asked(condition)
+            earlier = self.questions.pop(before, None) if before != condition else None
+        if condition not in self.questions:
+            question = asked(condition, pinned=pinned) if earlier is None else earlier
+            self.questions[condition] = replace(question, condition=condition)
 
     def _check_counter(self, condition: sympy.Basic) -> None:
         if len(condition.free_symbols) != 1:

@@ -25,8 +25,9 @@ from fxcost.trace.alternatives import Alternatives
 from fxcost.trace.construction import model_modules, symbolic_construction
 from fxcost.trace.dynamic import AnsweringEnv, DataAnswers
 from fxcost.trace.finishing import Measured, finished
-from fxcost.trace.gates import Gates
+from fxcost.trace.gates import Gates, Together
 from fxcost.trace.lazy import initialise
+from fxcost.trace.models import Models, OptionRefusedError, Places, checked, choices_of_code
 from fxcost.trace.options import option
 from fxcost.trace.questions import OWN_FOLDER, TORCH_FOLDER
 from fxcost.trace.recipe import LossFunction, Training, sum_of_output
@@ -62,7 +63,7 @@ def trace(
     hint: Config,
     counters: Mapping[str, int] = MappingProxyType({}),
     *,
-    gated: bool = True,
+    together: Together = Together.MODELS,
 ) -> Program:
     """Trace a subject with the hyperparameters' values in `hint` answering every question.
 
@@ -73,7 +74,7 @@ def trace(
         domain: Its hyperparameters.
         hint: The values that answer.
         counters: By hyperparameter, the one value at which the model may fix it, as `range` does.
-        gated: Whether the alternatives of a `Switch` are traced together; if not, only the chosen one is.
+        together: Which alternatives are traced together; of others, only the chosen one is.
 
     Raises:
         PinnedError: The model fixes one of the counters at another value.
@@ -81,19 +82,51 @@ def trace(
         DataDependentError: Model code asked for a tensor's data.
         UnknownOperatorError: An operator has no fake kernel.
     """
-    run = _Run(subject, domain, hint, counters, gated)  # the first one imports parts of torch
+
+    def begin(refused: frozenset[Places] = frozenset()) -> _Run:
+        return _Run(subject, domain, hint, counters, together, refused)
+
+    run = begin()  # the first one imports parts of torch
     before = {id(module) for module in model_modules()}
-    program = run.program()
+    program = _program(run, begin)
     if any(id(module) not in before for module in model_modules()):
-        return _Run(subject, domain, hint, counters, gated).program()
+        return _program(begin(), begin)
     return program
+
+
+def builds_all_options(subject: Subject, domain: Domain, hint: Config) -> bool:
+    """Tell whether the factory builds the model of each class or function that could be chosen at a hint."""
+    if not choices_of_code(domain, subject.factory_names):
+        return True
+    try:
+        _Run(subject, domain, hint, {}, Together.MODELS, frozenset()).construct()
+    except (OptionRefusedError, FactoryError):
+        return False
+    return True
+
+
+def _program(run: _Run, begin: Callable[[frozenset[Places]], _Run]) -> Program:
+    """Return the program of a run; where options are refused, that of a new run without them."""
+    refused: frozenset[Places] = frozenset()
+    while True:
+        try:
+            return run.program()
+        except OptionRefusedError as option:
+            refused |= {option.places}
+            run = begin(refused)
 
 
 class _Run:
     """One trace: the environment, the modes, and what they have seen."""
 
     def __init__(
-        self, subject: Subject, domain: Domain, hint: Config, counters: Mapping[str, int], gated: bool
+        self,
+        subject: Subject,
+        domain: Domain,
+        hint: Config,
+        counters: Mapping[str, int],
+        together: Together,
+        refused: frozenset[Places],
     ) -> None:
         self.subject = subject
         self.domain = domain
@@ -101,10 +134,13 @@ class _Run:
         self.env = AnsweringEnv(counters)
         self.fake_mode = FakeTensorMode(shape_env=self.env, allow_non_fake_inputs=True)
         self.fake_mode.cache_enabled = False
-        self.gates = Gates(domain, enabled=gated)
+        self.gates = Gates(domain, enabled=together >= Together.SWITCHES)
         data = DataAnswers(self.env, domain, hint, subject.dynamic)
         self.recorder = Recorder(self.env, self.fake_mode, self.gates, data)
         self.env.alternatives = Alternatives(self.env, self.gates, self.recorder)
+        alone = [name for name in subject.factory_names if name not in subject.example_names]
+        choices = choices_of_code(domain, alone) if together is Together.MODELS else ()
+        self.models = Models(domain, choices, refused)
         taken = {*subject.factory_names, *subject.example_names}
         self.values = {name: self._value(name) for name in hint if name in taken}
 
@@ -116,6 +152,8 @@ class _Run:
             options = self.domain.axes[name].options
             if self.gates.enabled and options and all(isinstance(each, str) for each in options):
                 return option(self.env, symbol, options, value)
+            if name in self.models.names:
+                return value
             self.env.assume(sympy.Eq(symbol, self.env.hints[symbol], evaluate=False))
             return value
         return self.env.hyperparameter(symbol, value)
@@ -133,6 +171,11 @@ class _Run:
             if self.subject.training is None:
                 return self._infer(model, batch, args, kwargs)
             return self._train(model, batch, self.subject.training, args, kwargs, loss_of)
+
+    def construct(self) -> None:
+        """Build the model, and no more."""
+        with self._modes(), self._user_code():
+            self._model()
 
     @contextlib.contextmanager
     def _modes(self) -> Iterator[None]:
@@ -164,9 +207,7 @@ class _Run:
 
     def _construct(self) -> tuple[nn.Module, Any]:
         subject, recorder = self.subject, self.recorder
-        model = subject.factory(**{name: self.values[name] for name in subject.factory_names})
-        if not isinstance(model, nn.Module):
-            raise FactoryError(f"the factory returned {type(model).__name__}, not a torch.nn.Module")
+        model = self._model()
         batch = subject.example(**{name: self.values[name] for name in subject.example_names})
         initialise(model, *_inputs(batch))
         recorder.name_modules(model)
@@ -183,6 +224,15 @@ class _Run:
             if tensor.is_floating_point() or tensor.is_complex():
                 recorder.known.forget(tensor)  # tokens and masks are typical, floats are not
         return model, batch
+
+    def _model(self) -> nn.Module:
+        values = {name: self.values[name] for name in self.subject.factory_names}
+        if not self.models.names:
+            return checked(self.subject.factory(**values))
+        chosen = {name: self.hint[name] for name in self.models.names}
+        return self.models.build(
+            self.env, chosen, lambda options: self.subject.factory(**{**values, **options})
+        )
 
     def _infer(self, model: nn.Module, batch: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Program:
         model.eval()
