@@ -1,0 +1,72 @@
+"""What a GPU will really hold, against measurements made by others.
+
+    python bench/gpu_memory.py [--data DIR] [--json] [--only allocator] ...
+
+DIR/cuda_allocator holds memory histories of `torch.cuda.memory` from a cold start: NAME.csv.gz with columns
+i, action, addr, size and stream, and index.csv, which names the public repository of each (students' solutions
+of Stanford's CS336), its peak_reserved_MiB and its segment_alloc. A part whose folder is missing says so, and
+prints no figure of it. Progress and the seconds of each part go to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import click
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench import allocator
+from bench.comparison import progress, show
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """How much is compared.
+
+    Attributes:
+        data: Where the measurements are; None for nowhere.
+        programs: Random programs whose replays are compared with their bounds.
+        seed: Of all that is drawn.
+    """
+
+    data: Path | None
+    programs: int
+    seed: int
+
+
+PARTS: dict[str, Callable[[Amounts], dict[str, Any]]] = {
+    "allocator": lambda amounts: allocator.figures(amounts.data, amounts.programs, amounts.seed),
+}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@click.option("--only", type=click.Choice(list(PARTS)), multiple=True, help="A part; again for another.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    envvar="FXCOST_MEASUREMENTS",
+    help="Folder of the measurements, else the environment's FXCOST_MEASUREMENTS.",
+)
+@click.option("--programs", default=10_000, show_default=True, help="Random programs within their bounds.")
+@click.option("--seed", default=0, show_default=True, help="Seed of all that is drawn.")
+def main(as_json: bool, only: tuple[str, ...], **amounts: Any) -> None:
+    """Print the figures of a GPU's memory."""
+    figures: dict[str, Any] = {"load_before": [round(each, 2) for each in os.getloadavg()]}
+    for name in only or PARTS:
+        progress(name)
+        begun = perf_counter()
+        figures |= PARTS[name](Amounts(**amounts))
+        progress(f"{name}: {perf_counter() - begun:.0f} s")
+    show(figures, as_json=as_json)
+
+
+if __name__ == "__main__":
+    main()
