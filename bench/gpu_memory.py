@@ -3,9 +3,9 @@
     python bench/gpu_memory.py [--data DIR] [--json] [--only allocator] ...
 
 DIR/cuda_allocator holds memory histories of `torch.cuda.memory` from a cold start: NAME.csv.gz with columns
-i, action, addr, size and stream, and index.csv, which names the public repository of each (students' solutions
-of Stanford's CS336), its peak_reserved_MiB and its segment_alloc. A part whose folder is missing says so, and
-prints no figure of it. Progress and the seconds of each part go to stderr.
+i, action, addr, size and stream, and index.csv, which names the public repository of each (students'
+solutions of Stanford's CS336), its peak_reserved_MiB and its segment_alloc. A part whose folder is missing
+says so, and prints no figure of it. Progress and the seconds of each part go to stderr.
 """
 
 from __future__ import annotations

@@ -9,20 +9,26 @@ from fxcost.allocator.events import Events, Kind
 from fxcost.allocator.outcome import OutOfMemory, Piece, Replay, Segment
 from fxcost.allocator.replay import replay
 from fxcost.allocator.settings import Settings
+from fxcost.allocator.snapshot import Frame, Span, counters, snapshot, write_snapshot
 
 __all__ = [
     "Action",
     "Bounds",
     "Capacity",
     "Events",
+    "Frame",
     "Kind",
     "OutOfMemory",
     "Piece",
     "Replay",
     "Segment",
     "Settings",
+    "Span",
     "bounds",
     "capacity_needed",
+    "counters",
     "enough_ranges",
     "replay",
+    "snapshot",
+    "write_snapshot",
 ]
