@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from fxcost import units
 from fxcost.errors import DeclarationError, UnitError
 
-
 Choice = TypeVar("Choice", bound=enum.StrEnum)
 
 
