@@ -1,4 +1,8 @@
-"""A hyperparameter that is one of several texts, such as an activation's name."""
+"""A hyperparameter that is one of several texts, such as an activation's name.
+
+Code that compares it takes a path, and the trace is of that path. Code that looks something up by it, as in
+`{"relu": nn.ReLU, "gelu": nn.GELU}[name]`, is no path: the models of all options are traced together.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ OWN = frozenset(
     {
         "__new__",
         "__init__",
+        "__hash__",
         "__class__",
         "__getattribute__",
         "__setattr__",
@@ -44,6 +49,10 @@ class Option(str):  # noqa: SLOT000 (CPython allows a str no slots of its own)
     env: HyperparameterEnv
     symbol: sympy.Symbol
     options: tuple[str, ...]
+
+    def __hash__(self) -> int:
+        self.env.looked_up[self.symbol.name] = None
+        return hash(self.fix())
 
     def fix(self) -> str:
         """Return the plain text, and keep that it is the one chosen."""

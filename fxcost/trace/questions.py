@@ -86,6 +86,17 @@ def asked(condition: sympy.Basic, *, pinned: bool = False) -> Question:
     return Question(condition, _kind(innermost, pinned), user_source(), innermost)
 
 
+def goes_to_a_kernel(frame: FrameType | None) -> bool:
+    """Tell whether a float is being handed to a C++ operator that only computes with it.
+
+    `float(x)` in Python passes through `SymFloat.__float__`; `interpolate` hands scale factors to an
+    operator that derives sizes from them; anything else is a scalar argument such as a scale or a rate.
+    """
+    while frame is not None and _inside(frame, (OWN_FOLDER,)):
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_name not in ("__float__", "__int__", "interpolate")
+
+
 def _inside(frame: FrameType, places: tuple[str, ...]) -> bool:
     return frame.f_code.co_filename.startswith(places)
 

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+import sympy
+
 from fxcost.trace.questions import MODEL_CODE_IN_TORCH, PACKAGE_FOLDER, TORCH_FOLDER
 
 WITHOUT_EFFECT = (PACKAGE_FOLDER, TORCH_FOLDER, str(logging.__file__), str(warnings.__file__))
@@ -68,7 +70,11 @@ def formatting(_original: Callable[[Any, str], str]) -> Callable[[Any, str], str
 
 def _value(number: Any) -> Any:
     """Return the number as Python's, and keep the question."""
-    return number.node.pytype(number.node.shape_env.answer(number.node))
+    node = number.node
+    value = node.pytype(node.hint)
+    if node.constant is None:
+        node.shape_env.assume(sympy.Eq(node._expr, sympy.sympify(value), evaluate=False))
+    return value
 
 
 def _stays_inside(frame: FrameType) -> bool:

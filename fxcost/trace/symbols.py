@@ -38,7 +38,7 @@ from fxcost.trace.arithmetic import (
     decided_by_sign,
 )
 from fxcost.trace.positions import Positions
-from fxcost.trace.questions import PinnedError, asked, negation, user_source
+from fxcost.trace.questions import PinnedError, asked, goes_to_a_kernel, negation, user_source
 
 Number = int | float | bool
 SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
@@ -191,6 +191,9 @@ class HyperparameterEnv(ShapeEnv):
 
     Args:
         counters: By hyperparameter, the one value that may be fixed; another one ends the trace.
+
+    Attributes:
+        looked_up: The hyperparameters by which something is looked up, such as the entry of a dict.
     """
 
     def __init__(self, counters: Mapping[str, int] = MappingProxyType({})) -> None:
@@ -199,6 +202,7 @@ class HyperparameterEnv(ShapeEnv):
         self.hints: dict[sympy.Symbol, Number] = {}
         self.questions: dict[sympy.Basic, Question] = {}
         self.alternatives: Any = None
+        self.looked_up: dict[str, None] = {}
         self.positions = Positions()
         self.memo: dict[tuple[object, ...], SizeNode] = {}
         self.nodes: dict[tuple[object, ...], SizeNode] = {}
@@ -314,7 +318,7 @@ class HyperparameterEnv(ShapeEnv):
             return node.constant
         if node.pytype is bool:
             self._keep(node.evidence, pinned=False)
-        elif not (node.pytype is float and _goes_to_a_kernel(sys._getframe(1))):
+        elif not (node.pytype is float and goes_to_a_kernel(sys._getframe(1))):
             self._keep(sympy.Eq(node._expr, sympy.sympify(node.hint), evaluate=False), pinned=True)
         return cast("Number", node.hint)
 
@@ -387,14 +391,3 @@ class HyperparameterEnv(ShapeEnv):
 
     def simplify(self, expr: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         return expr
-
-
-def _goes_to_a_kernel(frame: Any) -> bool:
-    """Tell whether a float is being handed to a C++ operator that only computes with it.
-
-    `float(x)` in Python passes through `SymFloat.__float__`; `interpolate` hands scale factors to an
-    operator that derives sizes from them; anything else is a scalar argument such as a scale or a rate.
-    """
-    while frame is not None and frame.f_code.co_filename == __file__:
-        frame = frame.f_back
-    return frame is not None and frame.f_code.co_name not in ("__float__", "__int__", "interpolate")

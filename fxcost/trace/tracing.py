@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 import sympy
@@ -27,12 +27,14 @@ from fxcost.trace.dynamic import AnsweringEnv, DataAnswers
 from fxcost.trace.finishing import Measured, finished
 from fxcost.trace.gates import Gates, Together
 from fxcost.trace.lazy import initialise
-from fxcost.trace.models import Models, OptionRefusedError, Places, checked, choices_of_code
+from fxcost.trace.models import LookedUpError, Models, OptionRefusedError
 from fxcost.trace.options import option
 from fxcost.trace.questions import OWN_FOLDER, TORCH_FOLDER
 from fxcost.trace.recipe import LossFunction, Training, sum_of_output
 from fxcost.trace.recorder import Recorder
 from fxcost.trace.switch import reached
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -83,37 +85,47 @@ def trace(
         UnknownOperatorError: An operator has no fake kernel.
     """
 
-    def begin(refused: frozenset[Places] = frozenset()) -> _Run:
-        return _Run(subject, domain, hint, counters, together, refused)
+    def begin(models: Models) -> _Run:
+        return _Run(subject, domain, hint, counters, together, models)
 
-    run = begin()  # the first one imports parts of torch
+    models = _models(subject, domain, together)
+    run = begin(models)  # the first one imports parts of torch
     before = {id(module) for module in model_modules()}
-    program = _program(run, begin)
+    program = _of_all(run, begin, _Run.program)
     if any(id(module) not in before for module in model_modules()):
-        return _program(begin(), begin)
+        return _of_all(begin(models), begin, _Run.program)
     return program
 
 
 def builds_all_options(subject: Subject, domain: Domain, hint: Config) -> bool:
     """Tell whether the factory builds the model of each class or function that could be chosen at a hint."""
-    if not choices_of_code(domain, subject.factory_names):
+    models = _models(subject, domain, Together.MODELS)
+    if not models.names:
         return True
+
+    def begin(models: Models) -> _Run:
+        return _Run(subject, domain, hint, {}, Together.MODELS, models)
+
     try:
-        _Run(subject, domain, hint, {}, Together.MODELS, frozenset()).construct()
-    except (OptionRefusedError, FactoryError):
+        return _of_all(begin(models), begin, _Run.builds_all)
+    except FactoryError:
         return False
-    return True
 
 
-def _program(run: _Run, begin: Callable[[frozenset[Places]], _Run]) -> Program:
-    """Return the program of a run; where options are refused, that of a new run without them."""
-    refused: frozenset[Places] = frozenset()
+def _models(subject: Subject, domain: Domain, together: Together) -> Models:
+    free = [name for name in subject.factory_names if name not in subject.example_names]
+    return Models.of_code(domain, free if together is Together.MODELS else ())
+
+
+def _of_all(run: _Run, begin: Callable[[Models], _Run], result: Callable[[_Run], Result]) -> Result:
+    """Return the result of a run with all options whose models are traced together, and not refused."""
     while True:
         try:
-            return run.program()
+            return result(run)
         except OptionRefusedError as option:
-            refused |= {option.places}
-            run = begin(refused)
+            run = begin(run.models.without(option.places))
+        except LookedUpError as option:
+            run = begin(run.models.with_options_of(option.name))
 
 
 class _Run:
@@ -126,7 +138,7 @@ class _Run:
         hint: Config,
         counters: Mapping[str, int],
         together: Together,
-        refused: frozenset[Places],
+        models: Models,
     ) -> None:
         self.subject = subject
         self.domain = domain
@@ -138,9 +150,7 @@ class _Run:
         data = DataAnswers(self.env, domain, hint, subject.dynamic)
         self.recorder = Recorder(self.env, self.fake_mode, self.gates, data)
         self.env.alternatives = Alternatives(self.env, self.gates, self.recorder)
-        alone = [name for name in subject.factory_names if name not in subject.example_names]
-        choices = choices_of_code(domain, alone) if together is Together.MODELS else ()
-        self.models = Models(domain, choices, refused)
+        self.models = models
         taken = {*subject.factory_names, *subject.example_names}
         self.values = {name: self._value(name) for name in hint if name in taken}
 
@@ -150,10 +160,10 @@ class _Run:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or self._is_index(name):
             self.env.hints[symbol] = self.domain.encode(self.hint)[name]
             options = self.domain.axes[name].options
-            if self.gates.enabled and options and all(isinstance(each, str) for each in options):
-                return option(self.env, symbol, options, value)
             if name in self.models.names:
                 return value
+            if self.gates.enabled and options and all(isinstance(each, str) for each in options):
+                return option(self.env, symbol, options, value)
             self.env.assume(sympy.Eq(symbol, self.env.hints[symbol], evaluate=False))
             return value
         return self.env.hyperparameter(symbol, value)
@@ -172,10 +182,11 @@ class _Run:
                 return self._infer(model, batch, args, kwargs)
             return self._train(model, batch, self.subject.training, args, kwargs, loss_of)
 
-    def construct(self) -> None:
-        """Build the model, and no more."""
+    def builds_all(self) -> bool:
+        """Build the model, and no more; tell whether no option was refused."""
         with self._modes(), self._user_code():
             self._model()
+        return not self.models.refused
 
     @contextlib.contextmanager
     def _modes(self) -> Iterator[None]:
@@ -226,13 +237,19 @@ class _Run:
         return model, batch
 
     def _model(self) -> nn.Module:
-        values = {name: self.values[name] for name in self.subject.factory_names}
-        if not self.models.names:
-            return checked(self.subject.factory(**values))
-        chosen = {name: self.hint[name] for name in self.models.names}
-        return self.models.build(
-            self.env, chosen, lambda options: self.subject.factory(**{**values, **options})
-        )
+        """Return what the factory builds, of all options where they are traced together.
+
+        Raises:
+            LookedUpError: The factory looks something up by one more hyperparameter.
+            OptionRefusedError: It refuses some options.
+        """
+        subject, hint = self.subject, self.hint
+        values = {name: self.values[name] for name in subject.factory_names}
+        model = self.models.build(self.env, hint, lambda options: subject.factory(**{**values, **options}))
+        for name in self.env.looked_up:
+            if self.models.can_have(name):
+                raise LookedUpError(name)
+        return model
 
     def _infer(self, model: nn.Module, batch: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Program:
         model.eval()

@@ -340,3 +340,62 @@ def of_other_strides(kind, width):
         "plain": lambda: Called(lambda self, x: x.T @ x),
     }
     return nn.Sequential(nn.Linear(width, width), fc.Switch(kind, kinds), nn.Linear(width, 3))
+
+
+class Wide(nn.Sequential):
+    """Twice as wide inside; refuses one width."""
+
+    expansion = 2
+
+    def __init__(self, width):
+        if width == 16:
+            raise ValueError("too wide")
+        super().__init__(nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
+
+
+class Plain(nn.Linear):
+    """One layer."""
+
+    expansion = 1
+
+    def __init__(self, width):
+        super().__init__(width, width)
+
+
+@switching(block=fc.Choice(Plain, Wide))
+def of_classes_that_are_looked_at(block, width):
+    first = nn.Linear(width, width) if block.expansion * width != width else nn.Identity()
+    last = nn.Tanh() if block is Plain else nn.Sequential()
+    return nn.Sequential(first, block(width), block(width) if issubclass(block, Wide) else nn.ReLU(), last)
+
+
+@switching(norm=fc.Choice(None, nn.LayerNorm), act=fc.Choice(torch.relu, torch.tanh))
+def of_classes_and_functions(norm, act, width):
+    between = nn.Identity() if norm is None else norm(width)
+    return Called(
+        lambda self, x: act(self.between(x)) * self.stem(x), stem=nn.Linear(width, width), between=between
+    )
+
+
+@switching(block=fc.Choice(Plain, nn.Sequential), depth=fc.Int(1, 12))
+def of_classes_up_to_a_depth(block, depth, width):
+    return nn.Sequential(
+        *(block(width) if block is Plain else block(nn.Linear(width, width), nn.ReLU()) for _ in range(depth))
+    )
+
+
+@switching(**{name: fc.Choice(nn.ReLU, nn.GELU, nn.Sigmoid) for name in ("first", "second", "third")})
+def of_more_classes_than_are_traced_together(first, second, third, width):
+    return nn.Sequential(nn.Linear(width, width), first(), second(), third())
+
+
+@switching(kind=fc.Choice("none", "linear", "relu"), other=fc.Choice("mlp", "relu"), depth=fc.Int(1, 12))
+def looked_up_in_a_dict(kind, other, depth, width):
+    blocks = (nn.Sequential(options(width)[kind](), nn.Linear(width, width)) for _ in range(depth))
+    return nn.Sequential(nn.Linear(width, width), *blocks, fc.Switch(other, options(width)))
+
+
+@switching(kind=fc.Choice("none", "linear", "relu"))
+def looked_up_and_compared(kind, width):
+    last = nn.Tanh() if kind == "relu" else nn.Identity()
+    return nn.Sequential(nn.Linear(width, width), options(width)[kind](), last)

@@ -54,6 +54,21 @@ def keys_of_dictionaries(width):
     return nn.Linear(width, sizes[width] + sizes.get(24, 1))
 
 
+@pinned("ratio", ratio=fc.Choice(0.5, 1.25, 2.0))
+def texts_of_fractions(width, ratio):
+    return two_layers(width, len(str(ratio)) + len(f"{2 * ratio:.0f}") + len("%s" % (ratio / 4)))
+
+
+@pinned("ratio", ratio=fc.Choice(0.5, 1.25, 2.0))
+def keys_that_are_fractions(width, ratio):
+    return two_layers(width, {0.5: 3, 1.25: 5}.get(ratio, 4) + (ratio in {2.0, 3.0}))
+
+
+@pinned("ratio", ratio=fc.Choice(0.5, 1.25, 2.0))
+def parts_of_fractions(width, ratio):
+    return two_layers(width, ratio.as_integer_ratio()[1] + int(math.modf(ratio)[1]))
+
+
 @pinned("rank", rank=fc.Choice(16, 32))
 def tables_by_size(width, rank):
     return two_layers(width, {16: 3, 32: 5}[rank] + (rank in {16, 64}))
@@ -146,11 +161,15 @@ def configurations_to_choose_from(width, settings):
 NAMED = {"narrow": {"n_embd": 32, "n_head": 2}, "wide": {"n_embd": 48, "n_head": 4}}
 
 
+def settings_named(name):
+    return NAMED["wide"] if name == "wide" else NAMED["narrow"]
+
+
 @pinned("settings", example=tokens, settings=fc.Choice("narrow", "wide"), **SEQUENCE)
 def transformers_configurations_by_name(width, settings):
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    config = GPT2Config(vocab_size=width, n_layer=1, n_positions=64, **NAMED[settings])
+    config = GPT2Config(vocab_size=width, n_layer=1, n_positions=64, **settings_named(settings))
     return GPT2LMHeadModel(config)
 
 

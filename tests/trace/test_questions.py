@@ -97,10 +97,10 @@ def test_a_value_that_python_needs_is_a_specialisation():
 
 def test_an_option_that_is_no_number_is_a_specialisation():
     def activated(width, activation, bias):
-        return nn.Sequential(nn.Linear(width, width, bias=bias), activation())
+        return nn.Sequential(nn.Linear(width, width, bias=bias), nn.GELU() if activation else nn.ReLU())
 
-    factory = factory_of(activated, activation=fc.Choice(nn.ReLU, nn.GELU), bias=fc.Bool())
-    program = traced(factory, width=31, batch=7, activation=nn.GELU, bias=False)
+    factory = factory_of(activated, activation=fc.Choice(None, "gelu"), bias=fc.Bool())
+    program = traced(factory, width=31, batch=7, activation="gelu", bias=False)
     assert texts(program, QuestionKind.SPECIALISATION) == {"activation == 1", "bias == 0"}
 
 

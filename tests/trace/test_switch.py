@@ -26,7 +26,14 @@ FIXED = {
     "of_truths",
     "ignoring_its_input",
 }
-ONE_FORM = sorted(set(SWITCHES) - FIXED - {"raising_for_some_sizes", "of_sizes", "with_dropout"})
+SEVERAL_PATHS = {
+    "raising_for_some_sizes",
+    "of_sizes",
+    "with_dropout",
+    "of_classes_that_are_looked_at",
+    "of_more_classes_than_are_traced_together",
+}
+ONE_FORM = sorted(set(SWITCHES) - FIXED - SEVERAL_PATHS)
 
 
 def settings_built(factory, cost):
@@ -88,6 +95,30 @@ def test_only_the_alternative_that_raises_is_refused():
         cost.parameters(kind="checked", width=16, batch=2)
     assert cost.parameters(kind="tanh", width=16, batch=2) == 16 * 17
     assert cost.parameters(kind="checked", width=8, batch=2) == 2 * 8 * 9
+
+
+def test_an_option_that_the_factory_refuses_is_refused_alone():
+    factory = SWITCHES["of_classes_that_are_looked_at"]
+    plain, wide = factory.space["block"].values
+    cost = cost_of(factory)
+    for block, width in ((wide, 16), (plain, 16), (plain, 8), (wide, 8)):
+        at = {"block": block, "width": width, "batch": 2}
+        if block is wide and width == 16:
+            with pytest.raises(InvalidConfigError, match=r"switches\.py:\d+: ValueError: too wide"):
+                cost.parameters(**at)
+        else:
+            assert differences(cost, "inference", [factory.space.config(**at)]) == []
+    covering = [
+        [region.covers(cost.regions.domain.encode(config)) for region in cost.regions.known]
+        for config in factory.space.restrict(batch=2)
+    ]
+    assert sorted(covering) == [[False, True], *[[True, False]] * 3]
+
+
+def test_more_classes_than_are_traced_together_are_enumerated():
+    cost = cost_of(SWITCHES["of_more_classes_than_are_traced_together"])
+    assert "Eq(third" in str(cost.first.conditions)
+    assert "Eq(first" not in str(cost.first.conditions)
 
 
 USES = {
