@@ -68,22 +68,29 @@ class Native:
 
     @cached_property
     def _engine(self) -> Any:
-        """The machine code."""
-        from llvmlite import binding
+        return machine_code(llvm.text(self.loop, self.arithmetic))
 
-        binding.initialize_native_target()
-        binding.initialize_native_asmprinter()
-        features = binding.get_host_cpu_features().flatten()
-        if platform.machine() in ("x86_64", "AMD64"):
-            features += NO_GATHER
-        target = binding.Target.from_default_triple()
-        machine = target.create_target_machine(
-            cpu=binding.get_host_cpu_name(), features=features, opt=3, jit=True
-        )
-        module = binding.parse_assembly(llvm.text(self.loop, self.arithmetic))
-        module.verify()
-        passes = binding.create_pass_builder(machine, binding.create_pipeline_tuning_options(speed_level=3))
-        passes.getModulePassManager().run(module, passes)
-        engine = binding.create_mcjit_compiler(module, machine)
-        engine.finalize_object()
-        return engine
+
+def machine_code(text: str) -> Any:
+    """Return LLVM's intermediate representation compiled for this machine.
+
+    The code lives in memory as long as what is returned, which gives the functions' addresses.
+    """
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    features = binding.get_host_cpu_features().flatten()
+    if platform.machine() in ("x86_64", "AMD64"):
+        features += NO_GATHER
+    target = binding.Target.from_default_triple()
+    machine = target.create_target_machine(
+        cpu=binding.get_host_cpu_name(), features=features, opt=3, jit=True
+    )
+    module = binding.parse_assembly(text)
+    module.verify()
+    passes = binding.create_pass_builder(machine, binding.create_pipeline_tuning_options(speed_level=3))
+    passes.getModulePassManager().run(module, passes)
+    engine = binding.create_mcjit_compiler(module, machine)
+    engine.finalize_object()
+    return engine

@@ -12,6 +12,9 @@ from fxcost.solve.directions import Factors, directions
 from fxcost.solve.enclosure import Enclosure, Signature
 from fxcost.solve.lattice import Box, Lattice
 
+KEPT = 32
+"""In so many boxes a cost is kept."""
+
 
 class Cost:
     """The value of an expression, less that of another.
@@ -39,6 +42,7 @@ class Cost:
         self.rows = [[row.polynomial - less for less in taken_off] for row in expression.rows]
         self.lattice = lattice
         self._along: dict[int, Fibred | None] = {}
+        self._within: dict[Box, Cost] = {}
 
     @cached_property
     def enclosure(self) -> Enclosure:
@@ -51,10 +55,16 @@ class Cost:
         return self.enclosure.factors
 
     def within(self, box: Box) -> Cost:
-        """Return it where only the settings of a box count: more of it may be proved to rise."""
-        return Cost(
-            *self._sides, self.lattice, {atom: factor.within(box) for atom, factor in self.factors.items()}
-        )
+        """Return it where only the settings of a box count: more of it may be proved to rise.
+
+        The last ones are kept for the next question.
+        """
+        if box not in self._within:
+            if len(self._within) >= KEPT:
+                self._within.clear()
+            factors = {atom: factor.within(box) for atom, factor in self.factors.items()}
+            self._within[box] = Cost(*self._sides, self.lattice, factors)
+        return self._within[box]
 
     @cached_property
     def signatures(self) -> list[Signature]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 from collections.abc import Sequence
@@ -128,6 +129,18 @@ class Group:
     def dtype(self) -> np.dtype[Any]:
         """The type of number that is calculated with."""
         return self.coefficients.dtype
+
+    @property
+    def nonnegative(self) -> bool:
+        """Whether all coefficients and all values of atoms are at least 0."""
+        lows = [factor.low for factor in self.factors]
+        return bool((self._exact >= 0).all()) and all(low is not None and low >= 0 for low in lows)
+
+    def in_type(self, dtype: np.dtype[Any]) -> Group:
+        """Return the polynomials as they are calculated with another type of number."""
+        other = copy.copy(self)
+        other.calculate_in(dtype)
+        return other
 
     def calculate_in(self, dtype: np.dtype[Any]) -> None:
         """Calculate with another type of number."""

@@ -12,7 +12,7 @@ import numpy as np
 from fxcost.errors import DeclarationError, EmptySpaceError, UnknownVerdictError
 from fxcost.expr.vectorised import Array
 from fxcost.solve.boxes.best import Extreme, Nearest
-from fxcost.solve.boxes.sweep import Frontier, volume
+from fxcost.solve.boxes.sweep import Bundle, Frontier, volume
 from fxcost.solve.budget import DEFAULT_SECONDS, Budget, OutOfBudgetError, Progress
 from fxcost.solve.cells import Ground
 from fxcost.solve.counts import Count
@@ -89,7 +89,7 @@ class Feasible:
         self._ground = Ground(self.limit.quantities, restriction, Budget(time_limit, progress))
         require_finite(self._ground)
         self._parts: list[Part] | None = None
-        self._kept: list[Boxes] | None = None
+        self._kept: list[Bundle] | None = None
         self._counted: Count | None = None
 
     @property
@@ -105,7 +105,7 @@ class Feasible:
 
     def _count(self) -> Count:
         ground, found, left = self._asked(), 0, self._size
-        kept, number = list[Boxes](), 0
+        kept, number = list[Bundle](), 0
         try:
             parts = self._all_parts()
             left = sum(volume(Boxes.of(part.box)) for part in parts)
@@ -113,11 +113,11 @@ class Feasible:
                 left -= volume(Boxes.of(part.box))
                 frontier = Frontier(Boxes.of(part.box))
                 try:
-                    for boxes in part.sweep(frontier, ground.budget):
-                        found += volume(boxes)
-                        number += len(boxes)
+                    for bundle in part.bundles(frontier, ground.budget):
+                        found += bundle.size
+                        number += len(bundle) if number <= KEPT else 0
                         if number <= KEPT:
-                            kept.append(boxes)
+                            kept.append(bundle)
                         ground.budget.tell(f"{self.limit}: {found:,} settings so far")
                 finally:
                     left += volume(frontier.boxes)
@@ -255,10 +255,10 @@ class Feasible:
     def _boxes(self, budget: Budget) -> Iterator[Boxes]:
         """Yield boxes of feasible settings, in the same order each time."""
         if self._kept is not None:
-            yield from self._kept
+            yield from (bundle.boxes for bundle in self._kept)
             return
         for part in self._all_parts():
-            yield from part.sweep(Frontier(Boxes.of(part.box)), budget)
+            yield from (bundle.boxes for bundle in part.bundles(Frontier(Boxes.of(part.box)), budget))
 
 
 def _check(number: object, message: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fxcost.errors import DeclarationError
 from fxcost.solve.boxes.best import Climb, Goal
 from fxcost.solve.boxes.peeling import peeled
-from fxcost.solve.boxes.sweep import Frontier, sweep
+from fxcost.solve.boxes.sweep import Bundle, Frontier, bundles
 from fxcost.solve.boxes.tree import Tree, UndecidedError, trimmed
 from fxcost.solve.budget import Budget, OutOfBudgetError
 from fxcost.solve.cells import Cell, Ground
@@ -42,14 +42,14 @@ class Part:
     box: Box
     tree: Tree
 
-    def sweep(self, frontier: Frontier, budget: Budget) -> Iterator[Boxes]:
-        """Yield boxes of feasible settings; together they are all that the frontier held.
+    def bundles(self, frontier: Frontier, budget: Budget) -> Iterator[Bundle]:
+        """Yield feasible settings; together they are all that the frontier held.
 
         Raises:
             OutOfBudgetError: The time is over, or a setting cannot be decided.
         """
         try:
-            yield from sweep(self.tree, frontier, budget)
+            yield from bundles(self.tree, frontier, budget)
         except UndecidedError:
             raise OutOfBudgetError(UNDECIDED) from None
 

@@ -20,9 +20,15 @@ from fxcost.expr import Atom, Polynomial
 from fxcost.expr.polynomial import Monomial
 from fxcost.expr.vectorised import Array
 from fxcost.solve.boxes.change import Bounded, Change
-from fxcost.solve.enclosure import Group, Signature, exact_type
+from fxcost.solve.boxes.cutting import Cutting
+from fxcost.solve.enclosure import FLOAT64, Group, Signature, exact_type
 from fxcost.solve.factors import LONG, Factor, Opaque
 from fxcost.solve.lattice import Boxes
+
+FLOATS = np.dtype(np.float64)
+
+HUGE = 10**300
+"""Sums below this are finite floats."""
 
 Ends: TypeAlias = "tuple[Array, Array]"
 """First and last position in each of several boxes."""
@@ -80,13 +86,15 @@ class Fibred:
     """
 
     def __init__(
-        self, cost: Bounded, fibre: int, basis: Basis, parts: Mapping[Signature, list[_Parts]], *, rises: bool
+        self, cost: Bounded, fibre: int, basis: Basis, parts: Mapping[Signature, list[_Parts]]
     ) -> None:
         self.cost = cost
         self.fibre = fibre
         self.basis = basis
         self._starts = np.cumsum([0, *map(len, cost.rows)])[:-1]
-        self.rises = rises
+        slopes = [signature[fibre] for signature in cost.signatures]
+        self.rises_at_points = all(slope in (0, 1) for slope in slopes)
+        self.rises = self.rises_at_points and not any(None in signature for signature in cost.signatures)
         self._joined = any(len(row) > 1 for row in cost.rows)
         self._groups: list[Group] = []
         order: list[int] = []
@@ -100,6 +108,8 @@ class Fibred:
         self._extent = self._sum_of_extents()
         for group in self._groups:
             group.calculate_in(exact_type(2 * self._extent + 2))
+        self._saturated = self._in_floats()
+        self._members = [member for members in parts.values() for member in members]
 
     @classmethod
     def of(cls, cost: Bounded, fibre: int) -> Fibred | None:
@@ -135,7 +145,7 @@ class Fibred:
         for place, (polynomial, signature) in enumerate(zip(polynomials, signatures, strict=True)):
             key = (*signature[:fibre], 0, *signature[fibre + 1 :])
             parts.setdefault(key, []).append(_Parts(place, split.parts(polynomial, weights, basis.size)))
-        return cls(cost, fibre, basis, parts, rises=rises)
+        return cls(cost, fibre, basis, parts)
 
     @property
     def affine(self) -> bool:
@@ -151,10 +161,37 @@ class Fibred:
             extents += [sum(map(operator.mul, each, largest)) for each in zip(*parts, strict=True)]
         return max(extents)
 
-    def _parts(self, boxes: Boxes, *, upper: bool) -> Array:
+    def _in_floats(self) -> list[Group] | None:
+        """Return the parts in floats, where these compare alike with all small bounds.
+
+        What is at most 2^53 is exact in a sum of products of numbers that are not negative, and all else
+        stays larger: rounding never passes a number that is a float itself.
+        """
+        tables = self.basis.tables
+        signs = all(group.nonnegative for group in self._groups) and (tables is None or (tables >= 0).all())
+        return [each.in_type(FLOATS) for each in self._groups] if signs and self._extent < HUGE else None
+
+    def _groups_for(self, bound: int) -> list[Group]:
+        """Return the parts in the fastest type of number in which a comparison with a bound is exact."""
+        return self._groups if self._saturated is None or bound >= FLOAT64 else self._saturated
+
+    def cutting(self, bound: int) -> Cutting | None:
+        """Return compiled code that compares with a bound at single settings; None where there is none."""
+        in_floats = all(group.dtype == FLOATS for group in self._groups_for(self._clipped(bound)))
+        return self._cutting if in_floats else None
+
+    @functools.cached_property
+    def _cutting(self) -> Cutting | None:
+        if not (self.rises_at_points and self.affine) or self._joined:
+            return None
+        pairs = [(member.of[0], member.of[1]) for member in self._members]
+        rises = all(slope in (0, 1) for signature in self.cost.signatures for slope in signature)
+        return Cutting.of(pairs, self.cost.factors, self.cost.lattice, self.fibre, rises=rises)
+
+    def _parts(self, boxes: Boxes, bound: int, *, upper: bool) -> Array:
         """Return the factors of the basis: for each function, each polynomial and each box."""
         found = []
-        for group, size in zip(self._groups, self._sizes, strict=True):
+        for group, size in zip(self._groups_for(bound), self._sizes, strict=True):
             found.append(group.bounds(boxes, upper=upper).reshape(self.basis.size, size, len(boxes)))
         parts = found[0] if len(found) == 1 else np.concatenate(found, axis=1)
         return parts[:, self._order] if self._joined else parts
@@ -187,7 +224,8 @@ class Fibred:
         Returns:
             First and last position of each box: the first one after the last one where there is none.
         """
-        parts, nearest = self._parts(boxes, upper=upper), self._clipped(bound)
+        nearest = self._clipped(bound)
+        parts = self._parts(boxes, nearest, upper=upper)
         if not self.affine or self._joined:
             return np.zeros(len(boxes), dtype=np.int64), self._threshold(boxes, parts, nearest)
         first, last = self._rows_at_most(parts, nearest)
@@ -199,7 +237,8 @@ class Fibred:
         Where that is not between two positions of a box: all it is between for the upper bound, the longest
         part for the lower.
         """
-        parts, nearest = self._parts(boxes, upper=upper), self._clipped(bound)
+        nearest = self._clipped(bound)
+        parts = self._parts(boxes, nearest, upper=upper)
         end = self.basis.length - 1
         if not self.affine or self._joined:
             return self._threshold(boxes, parts, nearest) + 1, np.full(len(boxes), end)

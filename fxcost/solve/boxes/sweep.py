@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from fxcost.expr.vectorised import Array
 from fxcost.solve.boxes.tree import Tree, UndecidedError
 from fxcost.solve.budget import Budget
 from fxcost.solve.lattice import Boxes
 
 BATCH = 4096
 """So many boxes are looked at together."""
+
+
+SMALL = 16
+"""A box of at most so many fibres is not halved: each of them is looked at."""
+
+PACKED = 1024
+"""The same where compiled code looks at them."""
+
+MANY = 30_000
+"""After so many boxes and fibres it pays to compile what looks at the others."""
+
+TOGETHER = 1 << 17
+"""Compiled code looks at so many fibres at a time."""
 
 
 class Frontier:
@@ -52,6 +69,53 @@ class Frontier:
         return functools.reduce(Boxes.joined, self._parts, self._none)
 
 
+@dataclass(frozen=True)
+class Bundle:
+    """Settings where everything holds.
+
+    Attributes:
+        whole: Boxes that hold them.
+        ends: First and last position of each fibre in the boxes; None where all settings in these are meant.
+        fibre: The hyperparameter along which there are such ends.
+
+    >>> from fxcost.solve.lattice import Box
+    >>> boxes = Boxes.of(Box((0, 0), (1, 9)))
+    >>> bundle = Bundle(boxes, (np.array([0, 4]), np.array([5, 3])), 1)
+    >>> bundle.size, len(bundle), bundle.boxes
+    (6, 1, Boxes(low=(array([0]), array([0])), high=(array([0]), array([5]))))
+    """
+
+    whole: Boxes
+    ends: tuple[Array, Array] | None = None
+    fibre: int = 0
+
+    @cached_property
+    def size(self) -> int:
+        """How many settings there are."""
+        if self.ends is None:
+            return volume(self.whole)
+        first, last = self.ends
+        return int(np.maximum(last - first + 1, 0).sum())
+
+    def __len__(self) -> int:
+        return len(self.whole) if self.ends is None else int(np.count_nonzero(self._some))
+
+    @cached_property
+    def _some(self) -> Array:
+        """Which fibres hold a setting."""
+        first, last = self.ends or ((), ())
+        some: Array = np.less_equal(first, last)
+        return some
+
+    @property
+    def boxes(self) -> Boxes:
+        """The settings, in boxes."""
+        if self.ends is None:
+            return self.whole
+        first, last = self.ends
+        return self.whole.split_up(self.fibre).between(self.fibre, first, last).take(self._some)
+
+
 def sweep(tree: Tree, frontier: Frontier, budget: Budget) -> Iterator[Boxes]:
     """Yield boxes in which everything holds everywhere; together they are all settings where it does.
 
@@ -64,22 +128,52 @@ def sweep(tree: Tree, frontier: Frontier, budget: Budget) -> Iterator[Boxes]:
         OutOfBudgetError: The time is over.
         UndecidedError: A single setting cannot be decided.
     """
+    return (bundle.boxes for bundle in bundles(tree, frontier, budget))
+
+
+def bundles(tree: Tree, frontier: Frontier, budget: Budget) -> Iterator[Bundle]:
+    """Yield what `sweep` does, as it is found; boxes of many fibres are not taken apart.
+
+    Raises:
+        OutOfBudgetError: The time is over.
+        UndecidedError: A single setting cannot be decided.
+    """
+    looked_at = 0
     while len(frontier):
         budget.left()
-        looked = tree.look(frontier.taken(BATCH))
+        batch = frontier.taken(BATCH)
+        looked = tree.look(batch)
         if looked.inside.any():
-            yield looked.boxes.take(looked.inside)
-        left = looked.boxes.take(np.logical_not(looked.inside))
-        small = tree.small(left)
-        looked = tree.look(left.take(small).split_up(tree.fibre), fibres=True)
+            yield Bundle(looked.boxes.take(looked.inside))
+        left = ~looked.inside
+        boxes, settled = looked.boxes.take(left), looked.settled[left]
+        looked_at += len(batch)
+        if tree.compiled(wanted=looked_at > MANY):
+            packed = settled & (tree.fibres(boxes) <= PACKED)
+            for some in _some(boxes.take(packed), tree):
+                yield Bundle(some, tree.ends(some), tree.fibre)
+            boxes = boxes.take(~packed)
+        small = tree.fibres(boxes) <= SMALL
+        fibres = boxes.take(small).split_up(tree.fibre)
+        looked_at += len(fibres)
+        looked = tree.look(fibres, fibres=True)
         if looked.inside.any():
-            yield looked.boxes.take(looked.inside)
-        open_ = left.take(~small).joined(looked.boxes.take(~looked.inside))
+            yield Bundle(looked.boxes.take(looked.inside))
+        open_ = boxes.take(~small).joined(looked.boxes.take(~looked.inside))
         try:
             frontier.put(tree.halves(open_))
         except UndecidedError:
             frontier.put(open_)
             raise
+
+
+def _some(boxes: Boxes, tree: Tree) -> Iterator[Boxes]:
+    """Yield boxes, so many at a time that their fibres are not too many to keep at hand."""
+    part = (np.cumsum(tree.fibres(boxes)) // TOGETHER).astype(np.int64)
+    ends = np.flatnonzero(np.diff(part)) + 1
+    for first, last in itertools.pairwise([0, *ends.tolist(), len(boxes)]):
+        if first < last:
+            yield boxes.take(slice(first, last))
 
 
 def volume(boxes: Boxes) -> int:

@@ -7,18 +7,20 @@ two agree is done. The search is sound, and complete on finite spaces: in a box 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from fxcost.expr.functions import Number
 from fxcost.expr.vectorised import Array
 from fxcost.solve.boxes.fibred import Fibred
-from fxcost.solve.facts import Claim, Fact
+from fxcost.solve.facts import Claim, Connected, Fact
 from fxcost.solve.lattice import Box, Boxes, Lattice
 
 SMALL = 16
-"""A box of at most so many fibres is not halved: each of them is looked at."""
+"""Boxes of at most so many fibres are not halved in an estimate: each of them is looked at."""
 
 SAMPLE = 256
 """So many boxes of each generation tell about how many there will be."""
@@ -38,11 +40,13 @@ class Looked:
     Attributes:
         boxes: Those where all may hold.
         inside: In which of them all holds everywhere.
+        settled: In which of them all does but, perhaps, what is cut along the fibre.
         apart: The facts that dropped a box, or cut one; no others have a part in what is left.
     """
 
     boxes: Boxes
     inside: Array
+    settled: Array
     apart: frozenset[Fact]
 
 
@@ -70,7 +74,7 @@ class Tree:
         along = _along(claims, fibre)
         self.bounds = [Bound(claim, along[claim]) for claim in claims if claim in along]
         self.facts = [fact for fact in facts if fact not in along]
-        self._exact = all(bound.claim.claimed or bound.along.rises for bound in self.bounds)
+        self._exact = all(bound.claim.claimed or bound.along.rises_at_points for bound in self.bounds)
 
     def narrowed(self, claim: Claim) -> Tree:
         """Return the tree that decides by one more claim."""
@@ -129,7 +133,7 @@ class Tree:
         while len(boxes):
             looked = self.look(boxes)
             left = looked.boxes.take(~looked.inside)
-            small = self.small(left)
+            small = self.fibres(left) <= SMALL
             total += weight * (len(boxes) + SMALL / 2 * int(small.sum()))
             boxes = self.halves(left.take(~small))
             if len(boxes) > SAMPLE:
@@ -155,9 +159,27 @@ class Tree:
             left = boxes.low[self.fibre] <= boxes.high[self.fibre]
             if not left.all():
                 boxes, certain, everywhere = boxes.take(left), certain.take(left), everywhere[left]
+        inside = everywhere
         for possible, sure in ((boxes.low, certain.low), (boxes.high, certain.high)):
-            everywhere = everywhere & (possible[self.fibre] == sure[self.fibre])
-        return Looked(boxes, everywhere, frozenset(apart))
+            inside = inside & (possible[self.fibre] == sure[self.fibre])
+        return Looked(boxes, inside, everywhere, frozenset(apart))
+
+    def compiled(self, *, wanted: bool) -> bool:
+        """Tell whether compiled code cuts the fibres; where that is wanted, compile it."""
+        cuttings = [bound.along.cutting(bound.claim.bound) for bound in self.bounds]
+        return bool(cuttings) and all(each is not None and (wanted or each.ready) for each in cuttings)
+
+    def ends(self, boxes: Boxes) -> tuple[Array, Array]:
+        """Return where every claim is right: first and last position of each fibre of boxes.
+
+        Compiled code finds them; the fibres are those of `Boxes.split_up`, in its order.
+        """
+        ends: tuple[Array, Array] | None = None
+        for bound in sorted(self.bounds, key=lambda bound: not bound.claim.claimed):
+            cutting = bound.along.cutting(bound.claim.bound)
+            if cutting is not None:
+                ends = cutting.cut(boxes, bound.claim.bound, ends, above=not bound.claim.claimed)
+        return ends or (boxes.low[self.fibre], boxes.high[self.fibre])
 
     def _tested(self, boxes: Boxes, apart: set[Fact]) -> tuple[Boxes, Array]:
         """Drop boxes where one of the other facts holds nowhere, and tell where all hold everywhere."""
@@ -179,15 +201,14 @@ class Tree:
             return cut, cut
         return cut, certain.between(self.fibre, *ends(boxes, claim.bound, upper=claim.claimed))
 
-    def small(self, boxes: Boxes) -> Array:
-        """Tell which boxes are so small that it is best to look at every fibre of theirs."""
-        size = np.ones(len(boxes))
+    def fibres(self, boxes: Boxes) -> Array:
+        """Return how many fibres each box has: infinitely many where a `Float` is not fixed."""
+        number = np.ones(len(boxes))
         for index, (low, high) in enumerate(zip(boxes.low, boxes.high, strict=True)):
             if index != self.fibre:
                 real = self.lattice.listed[index] is None
-                size *= np.where(low == high, 1, np.inf) if real else high - low + 1
-        few: Array = size <= SMALL
-        return few
+                number *= np.where(low == high, 1, np.inf) if real else high - low + 1
+        return number
 
     def halves(self, boxes: Boxes) -> Boxes:
         """Return each box in two halves, cut where it changes most; boxes of one setting as they are.
@@ -232,27 +253,46 @@ class Tree:
 
 
 def trimmed(box: Box, facts: Sequence[Fact]) -> Box | None:
-    """Return a box without the ends where facts about one hyperparameter each are false; None: none is left.
+    """Return a box without the ends where facts about few settings are false; None: none is left.
 
     >>> from fxcost.solve.truths import Table
     >>> trimmed(Box((0, 0), (2, 4)), [Table((1,), np.array([False, True, False, True, False]))])
     Box(low=(0, 1), high=(2, 3))
     """
     low, high = list(box.low), list(box.high)
-    for fact in facts:
-        if len(fact.support) != 1:
+    for fact in sorted(facts, key=lambda fact: len(fact.support)):
+        places = sorted(fact.support)
+        grid = _grid(places, low, high) if _is_listable(fact) else None
+        if grid is None:
             continue
-        (index,) = fact.support
-        if not isinstance(low[index], int) or not 0 < high[index] - low[index] < FEW:
-            continue
-        positions = np.arange(low[index], high[index] + 1)
-        ends = [np.full(len(positions), end) for end in low]
-        ends[index] = positions
-        possible = positions[~fact.truth(Boxes(tuple(ends), tuple(ends)))[1]]
-        if not len(possible):
+        possible = ~fact.truth(grid)[1]
+        if not possible.any():
             return None
-        low[index], high[index] = possible[0].item(), possible[-1].item()
+        for index in places:
+            positions = grid.low[index][possible]
+            low[index], high[index] = positions.min().item(), positions.max().item()
     return Box(tuple(low), tuple(high))
+
+
+def _is_listable(fact: Fact) -> bool:
+    """Tell whether it is cheap to look at a fact at many positions."""
+    return len(fact.support) == 1 or (fact.bounded and not isinstance(fact, Claim | Connected))
+
+
+def _grid(places: Sequence[int], low: Sequence[Number], high: Sequence[Number]) -> Boxes | None:
+    """Return all positions of some hyperparameters between two corners; None where they are too many."""
+    lengths = []
+    for index in places:
+        first, last = low[index], high[index]
+        if not isinstance(first, int) or not isinstance(last, int):
+            return None
+        lengths.append(last - first + 1)
+    if not 1 < math.prod(lengths) <= FEW:
+        return None
+    ends = [np.full(math.prod(lengths), end) for end in low]
+    for index, positions in zip(places, np.indices(lengths), strict=True):
+        ends[index] = positions.reshape(-1) + low[index]
+    return Boxes(tuple(ends), tuple(ends))
 
 
 def spread(lattice: Lattice, boxes: Boxes, index: int) -> Array:

@@ -88,10 +88,18 @@ def sizes(request, monkeypatch):
             (tree, "FEW", 1),
             (tree, "SAMPLE", 2),
             (sweep, "BATCH", 3),
+            (sweep, "SMALL", 1),
             (best, "BATCH", 3),
             (best, "PROBED", 1),
         ]:
             monkeypatch.setattr(module, name, value)
+
+
+@pytest.fixture
+def compiled_code(monkeypatch):
+    """Compile whatever can be, and look at few fibres at a time."""
+    monkeypatch.setattr(sweep, "MANY", -1)
+    monkeypatch.setattr(sweep, "TOGETHER", 7)
 
 
 @pytest.mark.parametrize("seed", range(SYSTEMS))
@@ -109,6 +117,16 @@ def test_a_sweep_yields_each_feasible_setting_once_whatever_the_fibre(seed, size
             swept = list(sweep.sweep(decider, Frontier(Boxes.of(question.box)), Budget(60)))
             found = [point for boxes in swept for point in points(boxes)]
             assert len(found) == len(question.met) == sum(map(volume, swept))
+            assert set(found) == question.met
+
+
+@pytest.mark.parametrize("seed", range(0, SYSTEMS, 3))
+def test_compiled_code_finds_the_same_settings(seed, compiled_code):
+    for question, _ in questions(seed):
+        for decider in question.trees():
+            swept = list(sweep.bundles(decider, Frontier(Boxes.of(question.box)), Budget(60)))
+            found = [point for bundle in swept for point in points(bundle.boxes)]
+            assert len(found) == len(question.met) == sum(bundle.size for bundle in swept)
             assert set(found) == question.met
 
 
