@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from fxcost.solve import Unknown as Unknown
     from fxcost.solve import feasible as feasible
     from fxcost.solve import find as find
+    from fxcost.solve import largest as largest
     from fxcost.solve import maximize as maximize
     from fxcost.solve import minimize as minimize
     from fxcost.solve import pareto as pareto
     from fxcost.solve import prove as prove
+    from fxcost.solve import smallest as smallest
     from fxcost.space import Bool as Bool
     from fxcost.space import Choice as Choice
     from fxcost.space import Config as Config
@@ -57,10 +59,12 @@ _HOMES = {
         "Unknown",
         "feasible",
         "find",
+        "largest",
         "maximize",
         "minimize",
         "pareto",
         "prove",
+        "smallest",
     ),
     "fxcost.trace": ("Switch", "Training"),
 }

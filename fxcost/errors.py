@@ -33,6 +33,10 @@ class TargetError(FxcostError, LookupError):
     """A command-line target (`file.py:name`, `package.module:name`) leads to no decorated factory."""
 
 
+class MissingPackageError(FxcostError, ImportError):
+    """Something was asked for that needs a package which is not installed; the message says which extra."""
+
+
 class UnknownDeviceError(FxcostError, LookupError):
     """No device of the catalogue has this name."""
 

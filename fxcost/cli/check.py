@@ -14,6 +14,7 @@ from fxcost.cli.progress import progress
 @options.about_a_factory
 @click.option("--device", metavar="NAME", help="A GPU that is to hold the peak; `fxcost devices` lists them.")
 @options.LIMITS
+@options.ENGINE
 @options.SECONDS
 @options.AS_JSON
 @click.pass_context
@@ -22,6 +23,7 @@ def check_command(
     asked: options.Asked,
     device: str | None,
     limits: tuple[str, ...],
+    engine: str | None,
     seconds: float,
     as_json: bool,
 ) -> None:
@@ -39,6 +41,6 @@ def check_command(
     gpu = None if device is None else find(device)
     texts = [read_limit(text) for text in limits]
     with progress() as tell:
-        answer = checked(subject_of(asked, tell), gpu, texts, seconds, tell)
+        answer = checked(subject_of(asked, tell), gpu, texts, seconds, tell, engine)
     write(answer, as_json)
     ctx.exit(exit_of(answer.verdict))

@@ -20,7 +20,12 @@ from fxcost.solve.limits import every
 
 
 def checked(
-    subject: Subject, device: Device | None, texts: Sequence[LimitText], seconds: float, tell: Tell
+    subject: Subject,
+    device: Device | None,
+    texts: Sequence[LimitText],
+    seconds: float,
+    tell: Tell,
+    engine: str | None = None,
 ) -> Checked:
     """Return whether a device and limits hold for every setting left open, and what would do instead.
 
@@ -30,15 +35,16 @@ def checked(
         texts: Limits.
         seconds: The time limit of each question.
         tell: Is told what is being done.
+        engine: What is to tell whether they hold, and which are the largest settings.
     """
     quantities = subject.cost.quantities
     limits = [text.of(quantities) for text in texts]
     if device is not None:
         limits.insert(0, quantities["peak_memory"] <= device.memory)
     limit = every(*limits)
-    verdict = prove(limit, time_limit=seconds, progress=tell, **subject.restriction)
+    verdict = prove(limit, time_limit=seconds, progress=tell, engine=engine, **subject.restriction)
     answer = Checked(subject, device, tuple(text.text for text in texts), verdict)
-    asked = _Asked(subject, limit, seconds, tell)
+    asked = _Asked(subject, limit, seconds, tell, engine)
     if isinstance(verdict, Refuted):
         answer = replace(answer, explanation=explained(limit, verdict), nearest=asked.nearest(verdict))
     if isinstance(verdict, Proved) and device is not None:
@@ -56,6 +62,7 @@ class _Asked:
     limit: Limit
     seconds: float
     tell: Tell
+    engine: str | None
 
     def nearest(self, verdict: Refuted) -> dict[str, object]:
         self.tell("looking for the nearest settings that fit")
@@ -76,5 +83,13 @@ class _Asked:
         return replace(answer, largest=largest, fullest=fullest)
 
     def largest(self, quantity: Quantity, *more: Limit) -> Best:
-        bounds = self.subject.restriction
-        return maximize(quantity, self.limit, *more, time_limit=self.seconds, progress=self.tell, **bounds)
+        answer: Best = maximize(
+            quantity,
+            self.limit,
+            *more,
+            time_limit=self.seconds,
+            progress=self.tell,
+            engine=self.engine,
+            **self.subject.restriction,
+        )
+        return answer

@@ -67,4 +67,9 @@ SECONDS = click.option(
     type=click.FloatRange(min=0, min_open=True),
     help="Seconds for each question.",
 )
+ENGINE = click.option(
+    "--engine",
+    metavar="boxes|z3+boxes|z3|cpsat",
+    help="What is to answer, instead of what suits the question; cpsat needs the extra of this name.",
+)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, on stdout.")

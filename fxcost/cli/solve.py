@@ -35,6 +35,7 @@ QUESTIONS = ("maximize", "minimize", "count", "sample", "near", "ranges")
 )
 @click.option("--ranges", is_flag=True, help="Tell their first and last value of each hyperparameter.")
 @options.LIMITS
+@options.ENGINE
 @options.SECONDS
 @options.AS_JSON
 @click.pass_context
@@ -79,6 +80,8 @@ def _question(wanted: dict[str, Any], limits: tuple[str, ...]) -> str:
     (question,) = asked
     if question not in ("maximize", "minimize") and not limits:
         raise click.UsageError(f"--{question} is about limits; add --limit 'flops <= 1 PFLOP'")
+    if question not in ("maximize", "minimize") and wanted["engine"] is not None:
+        raise click.UsageError("--engine is about --maximize and --minimize")
     if question != "sample" and wanted["seed"] is not None:
         raise click.UsageError("--seed is about a sample; add --sample 10")
     return question
@@ -105,6 +108,12 @@ def _answer(
             return fitting.near(wanted["near"])
         case "ranges":
             return fitting.ranged()
+    goal = wanted[question]
     return solved(
-        subject, "largest" if question == "maximize" else "smallest", wanted[question], texts, seconds, tell
+        subject,
+        ("largest" if question == "maximize" else "smallest", goal),
+        texts,
+        seconds,
+        tell,
+        wanted["engine"],
     )

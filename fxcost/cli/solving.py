@@ -17,23 +17,29 @@ Best: TypeAlias = Literal["largest", "smallest"]
 
 
 def solved(
-    subject: Subject, best: Best, name: str, texts: Sequence[LimitText], seconds: float, tell: Tell
+    subject: Subject,
+    goal: tuple[Best, str],
+    texts: Sequence[LimitText],
+    seconds: float,
+    tell: Tell,
+    engine: str | None = None,
 ) -> Solved:
     """Return the setting where a quantity is best, of those that keep limits, and why there is no better one.
 
     Args:
         subject: The factory's costs and settings.
-        best: What is best, the largest or the smallest.
-        name: The quantity, or a hyperparameter.
+        goal: What is best, the largest or the smallest of a quantity, or of a hyperparameter.
         texts: Limits.
         seconds: The time limit.
         tell: Is told what is being done.
+        engine: What is to answer.
     """
+    best, name = goal
     quantities = subject.cost.quantities
     limits = [text.of(quantities) for text in texts]
     solve = maximize if best == "largest" else minimize
-    goal = _quantity(subject.cost, name)
-    answer = solve(goal, *limits, time_limit=seconds, progress=tell, **subject.restriction)
+    quantity = _quantity(subject.cost, name)
+    answer = solve(quantity, *limits, time_limit=seconds, progress=tell, engine=engine, **subject.restriction)
     if isinstance(answer, Infeasible):
         return Solved(subject, answer, conflict=answer.explain(time_limit=seconds, progress=tell))
     return Solved(subject, answer, binding=answer.explain() if isinstance(answer, Optimum) else None)

@@ -38,7 +38,7 @@ class Subject:
 
     target: str
     cost: Cost
-    restriction: Mapping[str, object]
+    restriction: Mapping[str, Any]
     region: Region
 
     @cached_property

@@ -7,6 +7,7 @@ from fxcost.solve.contradictions import Contradiction, Demand, Relaxation
 from fxcost.solve.counts import Count
 from fxcost.solve.feasibility import Feasible, feasible
 from fxcost.solve.fronts import Front, Tradeoff, pareto
+from fxcost.solve.goals import Goal, largest, smallest
 from fxcost.solve.limits import Comparison, Limit, at_least, at_most, less_than, more_than
 from fxcost.solve.optimise import maximize, minimize
 from fxcost.solve.partition import Partition, Piece, partition
@@ -26,6 +27,7 @@ __all__ = [
     "Feasible",
     "Found",
     "Front",
+    "Goal",
     "Infeasible",
     "Limit",
     "Optimum",
@@ -44,6 +46,7 @@ __all__ = [
     "at_most",
     "feasible",
     "find",
+    "largest",
     "less_than",
     "maximize",
     "minimize",
@@ -51,4 +54,5 @@ __all__ = [
     "pareto",
     "partition",
     "prove",
+    "smallest",
 ]

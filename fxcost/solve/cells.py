@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import sympy
@@ -15,10 +14,11 @@ from fxcost.solve.budget import Budget, OutOfBudgetError
 from fxcost.solve.constraints import Constraint, Outside
 from fxcost.solve.costs import Cost
 from fxcost.solve.facts import Claim, Connected, Fact
+from fxcost.solve.finding import first_decided
 from fxcost.solve.lattice import Lattice, Point
 from fxcost.solve.limits import Comparison, Limit, folded
-from fxcost.solve.pruning import Conflict, Pruning
 from fxcost.solve.quantities import Quantity, Region, Regions
+from fxcost.solve.routes import Engine, Kind, engines_for
 from fxcost.solve.search import Search
 from fxcost.solve.verdicts import Effort
 from fxcost.space.spelling import assignments_text
@@ -31,6 +31,7 @@ class Ground:
         quantities: What the question is about; all of one space.
         restriction: As for `Space.restrict`.
         budget: What may be spent.
+        engine: What the user wants to answer; None for what the routes say.
 
     Raises:
         DeclarationError: The quantities belong to different spaces.
@@ -38,9 +39,15 @@ class Ground:
     """
 
     def __init__(
-        self, quantities: Sequence[Quantity], restriction: Mapping[str, object], budget: Budget
+        self,
+        quantities: Sequence[Quantity],
+        restriction: Mapping[str, object],
+        budget: Budget,
+        engine: Engine | None = None,
     ) -> None:
         self.budget = budget
+        self.engine = engine
+        self._answered: dict[Engine, None] = {}
         self.regions = list({id(each.regions): each.regions for each in quantities}.values())
         whole = self.regions[0].space
         if any(regions.space != whole for regions in self.regions):
@@ -61,7 +68,12 @@ class Ground:
         """What was spent so far."""
         known = [region for regions in self.regions for region in regions.known]
         verified = [region.basis for region in known if region.basis.startswith("verified")]
-        return Effort(len(known), self.budget.spent(), tuple(dict.fromkeys(verified)))
+        basis = tuple(dict.fromkeys(verified))
+        return Effort(len(known), self.budget.spent(), basis, tuple(map(str, self._answered)))
+
+    def answered(self, engine: Engine) -> None:
+        """Note that an engine had a part in the answer."""
+        self._answered[engine] = None
 
     @property
     def filtered(self) -> bool:
@@ -263,15 +275,10 @@ class Cell:
         """Return a point of the cell where a limit holds, None where there is none."""
         for corner in self.corners():
             if self.satisfies(limit, corner):
+                self.ground.answered(Engine.EVALUATION)
                 return corner
         facts = self.facts(limit)
-        if all(fact.bounded and not isinstance(fact, Connected) for fact in facts):
-            decided = Pruning(self.ground.lattice, self.ground.box, self.ground.budget).decide(
-                facts, math.inf
-            )
-            if decided is not None:
-                return None if isinstance(decided, Conflict) else self.found(decided, limit)
-        point = self.search.find(self.search.named(self.formula(limit)))
+        point = first_decided(self, facts, limit, engines_for(Kind.DECIDE, facts, self.ground.engine))
         return None if point is None else self.found(point, limit)
 
     def found(self, point: Point, limit: Limit) -> Point:

@@ -8,8 +8,9 @@ from typing import Any
 
 from fxcost.errors import DeclarationError
 from fxcost.solve.budget import DEFAULT_SECONDS, Budget, OutOfBudgetError, Progress
-from fxcost.solve.limits import Limit, at_least, at_most, less_than, more_than
+from fxcost.solve.limits import Limit, at_least, at_most, every, less_than, more_than
 from fxcost.solve.optimise import Optimisation
+from fxcost.solve.problems import Problem
 from fxcost.solve.quantities import Quantity
 from fxcost.solve.spelling import amount
 from fxcost.solve.verdicts import Effort, Infeasible, Optimum, Unknown
@@ -182,7 +183,8 @@ class _Walk:
             budget = Budget(self.budget.left(), self.budget.progress)
         except OutOfBudgetError:
             return None
-        return Optimisation(quantity, (*self.limits, *more), sign, self.restriction, budget).answer()
+        problem = Problem(every(*self.limits, *more), self.restriction, quantity, sign)
+        return Optimisation(problem, budget).answer()
 
     @property
     def _statement(self) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
 
 import z3
 
@@ -14,20 +16,29 @@ from fxcost.solve.boxes.tree import Tree, UndecidedError, trimmed
 from fxcost.solve.budget import DEFAULT_SECONDS, Budget, OutOfBudgetError, Progress
 from fxcost.solve.cells import Cell, Ground
 from fxcost.solve.climbing import climbed
+from fxcost.solve.facts import Claim, Fact
+from fxcost.solve.finding import undecided
+from fxcost.solve.goals import Goal, goals_of, largest, smallest
 from fxcost.solve.lattice import Boxes, Point
 from fxcost.solve.limits import Limit, every
 from fxcost.solve.problems import Problem
 from fxcost.solve.quantities import Quantity
+from fxcost.solve.routes import Engine, Kind, engine_of, engines_for
 from fxcost.solve.spelling import amount
 from fxcost.solve.verdicts import Infeasible, Optimum, Unknown
+from fxcost.space import Config
+
+Then: TypeAlias = "Goal | Quantity | Iterable[Goal | Quantity]"
 
 
 def maximize(
     quantity: Quantity,
     /,
     *limits: Limit,
+    then: Then = (),
     time_limit: float = DEFAULT_SECONDS,
     progress: Progress | None = None,
+    engine: str | None = None,
     **restriction: object,
 ) -> Optimum | Infeasible | Unknown:
     """Find the setting of the largest cost for which limits hold, with proof that none is larger.
@@ -35,8 +46,11 @@ def maximize(
     Args:
         quantity: What is to be large.
         *limits: What is to hold.
+        then: What is to be best among the settings that are best so far, one after the other: quantities to
+            be large, too, or `fc.smallest(cost.flops)`.
         time_limit: Seconds of search after which the best setting known is returned, not `proved`.
         progress: Is told what happens, in a few words at a time.
+        engine: "boxes", "z3+boxes", "z3" or "cpsat"; by default `fxcost.solve.routes.table()` says which.
         **restriction: Hyperparameters to fix, or to bound by a pair, as in `Space.restrict`.
 
     Returns:
@@ -44,7 +58,7 @@ def maximize(
 
     Raises:
         EmptySpaceError: There is no setting to look at.
-        DeclarationError: The quantities belong to different spaces.
+        DeclarationError: The quantities belong to different spaces, or there is no such engine.
 
     Example:
         >>> import torch, fxcost as fc
@@ -55,42 +69,88 @@ def maximize(
         >>> best = fc.maximize(cost.parameters, cost.flops <= "2 kFLOP", batch=(8, 32))
         >>> best.config["width"], best.value, best.proved
         (31, 155, True)
+        >>> print(fc.maximize(cost.flops, cost.flops <= "2 kFLOP", then=fc.smallest(cost.parameters)))
+        largest flops, then smallest parameters with flops <= 2 kFLOP: flops is 2.00 kFLOP, parameters is 50
+        at width=10, batch=25: proved (1 region, ... s)
     """
-    return Optimisation(quantity, limits, 1, restriction, Budget(time_limit, progress)).answer()
+    goals = goals_of(largest(quantity), then)
+    return staged(goals, every(*limits), restriction, Budget(time_limit, progress), engine_of(engine))
 
 
 def minimize(
     quantity: Quantity,
     /,
     *limits: Limit,
+    then: Then = (),
     time_limit: float = DEFAULT_SECONDS,
     progress: Progress | None = None,
+    engine: str | None = None,
     **restriction: object,
 ) -> Optimum | Infeasible | Unknown:
     """Find the setting of the smallest cost for which limits hold; see `maximize`."""
-    return Optimisation(quantity, limits, -1, restriction, Budget(time_limit, progress)).answer()
+    goals = goals_of(smallest(quantity), then)
+    return staged(goals, every(*limits), restriction, Budget(time_limit, progress), engine_of(engine))
+
+
+def staged(
+    goals: Sequence[Goal],
+    limit: Limit,
+    restriction: Mapping[str, object],
+    budget: Budget,
+    engine: Engine | None,
+    start: Config | None = None,
+) -> Optimum | Infeasible | Unknown:
+    """Return the best setting of the first goal, among these that of the second, and so on.
+
+    Args:
+        goals: What is to be best; at least one.
+        limit: What is to hold.
+        restriction: As for `Space.restrict`.
+        budget: What may be spent on all of it.
+        engine: What the user wants to answer.
+        start: A setting for which the limit holds, None where none is known.
+    """
+    first, *others = goals
+    problem = Problem(limit, restriction, first.quantity, first.sign)
+    answer = Optimisation(problem, budget, engine, start).answer()
+    if not others or not isinstance(answer, Optimum) or not answer.proved:
+        return answer
+    kept = every(*([limit] if limit.comparisons else []), first.no_worse(answer.value))
+    more = staged(others, kept, restriction, budget, engine, answer.config)
+    if not isinstance(more, Optimum):
+        return replace(answer, reason=f"{others[0]} was not found: {more}")
+    statement = answer.statement.replace(str(first), ", then ".join(map(str, goals)), 1)
+    return replace(
+        answer,
+        statement=statement,
+        config=more.config,
+        then=(replace(more, then=()), *more.then),
+        effort=more.effort,
+    )
 
 
 class Optimisation:
     """Raises the best value known, path by path, until nothing better is left.
 
     Scores are values multiplied by the sign: larger is better.
+
+    Args:
+        problem: What is asked; it has a goal.
+        budget: What may be spent.
+        engine: What the user wants to answer; None for what the routes say.
+        start: A setting to begin with.
     """
 
     def __init__(
-        self,
-        quantity: Quantity,
-        limits: tuple[Limit, ...],
-        sign: int,
-        restriction: Mapping[str, object],
-        budget: Budget,
+        self, problem: Problem, budget: Budget, engine: Engine | None = None, start: Config | None = None
     ) -> None:
-        self.quantity = quantity
-        self.limit = every(*limits)
-        self.sign = sign
-        self.problem = Problem(self.limit, restriction, quantity, sign)
-        self.ground = Ground(self.problem.quantities, restriction, budget)
+        self.problem = problem
+        self.quantity = problem.quantities[0]
+        self.limit = problem.limit
+        self.sign = problem.sign
+        self.ground = Ground(problem.quantities, problem.restriction, budget, engine)
         self.best: tuple[int, Point] | None = None
+        self._start = [] if start is None else [self.ground.lattice.point(start)]
         self._bounds: dict[Cell, int] = {}
 
     def answer(self) -> Optimum | Infeasible | Unknown:
@@ -108,13 +168,9 @@ class Optimisation:
         return self._optimum(self.best, self.best[0], None)
 
     @property
-    def _sense(self) -> str:
-        return "largest" if self.sign > 0 else "smallest"
-
-    @property
     def _statement(self) -> str:
         such = f" with {self.limit}" if self.limit.comparisons else ""
-        return f"{self._sense} {self.quantity.name}{such}"
+        return f"{Goal(self.quantity, self.sign)}{such}"
 
     def _optimum(self, best: tuple[int, Point], bound: int | None, reason: str | None) -> Optimum:
         return Optimum(
@@ -145,37 +201,68 @@ class Optimisation:
 
     def _improve(self, cell: Cell) -> None:
         """Raise the best score to the best of a cell: by boxes where these decide, else by Z3's steps."""
-        for corner in cell.corners():
+        for corner in (*cell.corners(), *self._start):
             self._take(cell, corner)
-        if self.ground.box.low != self.ground.box.high and not self._climb(cell):
-            self._step(cell)
+        if self.ground.box.low == self.ground.box.high:
+            self.ground.answered(Engine.EVALUATION)
+            return
+        facts, goal = cell.facts(self.limit), Claim(cell.cost(self.quantity), 0, True)
+        reasons = []
+        for engine in engines_for(Kind.OPTIMISE, [*facts, goal], self.ground.engine):
+            try:
+                self._raised(engine, cell, facts)
+            except UndecidedError as error:
+                reasons.append(undecided(engine, error))
+                continue
+            self.ground.answered(engine)
+            return
+        raise OutOfBudgetError("; ".join(reasons))
 
-    def _climb(self, cell: Cell) -> bool:
-        """Raise the best score by branch and bound; False where boxes do not decide every setting."""
-        facts = cell.facts(self.limit)
+    def _raised(self, engine: Engine, cell: Cell, facts: Sequence[Fact]) -> None:
+        """Raise the best score to the best of a cell by one engine.
+
+        Raises:
+            UndecidedError: It does not decide every setting.
+        """
+        match engine:
+            case Engine.BOXES:
+                self._climb(cell, facts)
+            case Engine.CPSAT:
+                self._solve(cell, facts)
+            case _:
+                self._step(cell, engine)
+
+    def _climb(self, cell: Cell, facts: Sequence[Fact]) -> None:
+        """Raise the best score by branch and bound."""
         goal = CostGoal(cell.cost(self.quantity), self.sign)
         if goal.cost.enclosure.opaque or not all(fact.bounded for fact in facts):
-            return False
+            raise UndecidedError
         box = trimmed(self.ground.box, facts)
         if box is None:
-            return True
+            return
         support = goal.cost.enclosure.support
         tree = Tree.of(self.ground.lattice, box, facts, whole=False, goal=support)
-        try:
-            climb = Climb(tree, goal, self.ground.budget, lambda point: self._taken(cell, point))
-            climb.best(Boxes.of(box), None if self.best is None else self.best[0])
-        except UndecidedError:
-            return False
-        return True
+        climb = Climb(tree, goal, self.ground.budget, lambda point: self._taken(cell, point))
+        climb.best(Boxes.of(box), None if self.best is None else self.best[0])
 
-    def _step(self, cell: Cell) -> None:
+    def _solve(self, cell: Cell, facts: Sequence[Fact]) -> None:
+        """Raise the best score by CP-SAT."""
+        from fxcost.solve.cpsat import Model
+
+        least = None if self.best is None else self.best[0]
+        model = Model(self.ground.lattice, self.ground.box, facts)
+        point = model.best(cell.cost(self.quantity), self.sign, least, self.ground.budget)
+        if point is not None:
+            self._taken(cell, point)
+
+    def _step(self, cell: Cell, engine: Engine) -> None:
         """Raise the best score by steps that double while they succeed."""
         limit = cell.search.named(cell.formula(self.limit))
         high, step = self._highest(cell), 1
         while self.best is None or high is None or self.best[0] < high:
             step = step if self.best is None or high is None else min(step, high - self.best[0])
             goal = [] if self.best is None else [self._at_least(cell, self.best[0] + step)]
-            point = cell.search.find(limit, *goal)
+            point = cell.search.find(limit, *goal, engines=(engine,))
             if point is not None:
                 self._take(cell, cell.found(point, self.limit))
                 step *= 2

@@ -53,7 +53,7 @@ class Probe:
             limit = Every((limit, Comparison(goal, "<=", goal, goal.name)))  # its factory's refusals count
         try:
             with self.budget.half() as budget:
-                return Optimisation(quantity, (limit,), sign, restriction, budget).answer()
+                return Optimisation(Problem(limit, restriction, quantity, sign), budget).answer()
         except EmptySpaceError:
             return Infeasible(str(limit), self.effort())
         except OutOfBudgetError as error:

@@ -8,6 +8,7 @@ from fxcost.solve.lattice import Point
 from fxcost.solve.limits import Limit, every
 from fxcost.solve.problems import Problem
 from fxcost.solve.readings import readings
+from fxcost.solve.routes import engine_of
 from fxcost.solve.shrinking import lowered
 from fxcost.solve.verdicts import Found, Infeasible, Proved, Refuted, Unknown
 
@@ -18,6 +19,7 @@ def prove(
     *,
     time_limit: float = DEFAULT_SECONDS,
     progress: Progress | None = None,
+    engine: str | None = None,
     **restriction: object,
 ) -> Proved | Refuted | Unknown:
     """Prove that a limit holds for every setting, or find one for which it does not.
@@ -28,6 +30,7 @@ def prove(
         limit: What is to hold.
         time_limit: Seconds of search after which the answer is `Unknown`; tracing paths is not counted.
         progress: Is told what happens, in a few words at a time.
+        engine: "boxes", "z3+boxes", "z3" or "cpsat"; by default `fxcost.solve.routes.table()` says which.
         **restriction: Hyperparameters to fix, or to bound by a pair, as in `Space.restrict`.
 
     Returns:
@@ -48,7 +51,7 @@ def prove(
         >>> print(fc.prove(cost.flops <= "10 kFLOP", batch=(2, 20)))
         flops is 10.08 kFLOP, limit <= 10.00 kFLOP, at width=63, batch=20 (1 region, ... s)
     """
-    ground = Ground(limit.quantities, restriction, Budget(time_limit, progress))
+    ground = Ground(limit.quantities, restriction, Budget(time_limit, progress), engine_of(engine))
     try:
         found = _satisfying(ground, ~limit)
     except OutOfBudgetError as error:
@@ -67,6 +70,7 @@ def find(
     *more: Limit,
     time_limit: float = DEFAULT_SECONDS,
     progress: Progress | None = None,
+    engine: str | None = None,
     **restriction: object,
 ) -> Found | Infeasible | Unknown:
     """Find a setting for which limits hold, or prove that there is none.
@@ -76,6 +80,7 @@ def find(
         *more: What is to hold as well.
         time_limit: Seconds of search after which the answer is `Unknown`; tracing paths is not counted.
         progress: Is told what happens, in a few words at a time.
+        engine: "boxes", "z3+boxes", "z3" or "cpsat"; by default `fxcost.solve.routes.table()` says which.
         **restriction: Hyperparameters to fix, or to bound by a pair, as in `Space.restrict`.
 
     Returns:
@@ -95,7 +100,7 @@ def find(
         Config(width=8, batch=32)
     """
     both = every(limit, *more)
-    ground = Ground(both.quantities, restriction, Budget(time_limit, progress))
+    ground = Ground(both.quantities, restriction, Budget(time_limit, progress), engine_of(engine))
     try:
         found = _satisfying(ground, both)
     except OutOfBudgetError as error:

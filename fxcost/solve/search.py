@@ -17,14 +17,18 @@ import z3
 
 from fxcost.expr import Normaliser
 from fxcost.solve.arithmetic import Arithmetic
+from fxcost.solve.boxes.tree import UndecidedError
 from fxcost.solve.budget import Budget, OutOfBudgetError
 from fxcost.solve.costs import Cost
 from fxcost.solve.facts import Claim, CostFact, Fact, Required, strongest
 from fxcost.solve.lattice import Box, Boxes, Lattice, Point
 from fxcost.solve.pruning import Conflict, Pruning
+from fxcost.solve.routes import Engine, Engines, Kind, engines_for
 
 COARSE_BOXES = 50_000
 """Facts without bounds are decided by branch and prune up to so many boxes."""
+
+COVER = engines_for(Kind.COVER)
 
 
 class Search:
@@ -77,12 +81,30 @@ class Search:
             self._arithmetic.add(fact)
         return fact.literal
 
-    def find(self, *assumptions: z3.BoolRef) -> Point | None:
+    def find(self, *assumptions: z3.BoolRef, engines: Engines = COVER) -> Point | None:
         """Return a point where all that was added holds and the assumptions too; None where there is none.
+
+        Args:
+            *assumptions: What is to hold this time.
+            engines: Whether boxes decide Z3's proposals, or it is told the arithmetic; the second where the
+                first does not decide.
 
         Raises:
             OutOfBudgetError: The time is over, or Z3 gives up.
+            UndecidedError: None of the engines decides.
         """
+        for engine in engines:
+            try:
+                return self._found(assumptions, engine)
+            except UndecidedError:
+                continue
+        raise UndecidedError
+
+    def _found(self, assumptions: tuple[z3.BoolRef, ...], engine: Engine) -> Point | None:
+        if engine is Engine.Z3 and self._arithmetic is None:
+            self._arithmetic = self._told()
+        if engine is Engine.MIXED and self._arithmetic is not None:
+            raise UndecidedError  # boxes did not tell before
         while True:
             model = self._model(assumptions)
             if model is None:
@@ -99,8 +121,8 @@ class Search:
                 continue
             outcome = self._decided(list(denials))
             if outcome is None:
-                self._arithmetic = self._told()
-            elif isinstance(outcome, Conflict):
+                raise UndecidedError
+            if isinstance(outcome, Conflict):
                 self._solver.add(z3.Or(*(denials[claim] for claim in outcome.claims)))
             else:
                 return outcome

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from fxcost.solve.contradictions import Contradiction
     from fxcost.solve.problems import Problem
 
+ORDINARY = ("evaluation", "boxes")
+"""The engines that are not named in text where they answer."""
+
 
 @dataclass(frozen=True)
 class Effort:
@@ -29,18 +32,22 @@ class Effort:
         seconds: Wall-clock time, tracing included.
         basis: What their closed forms rest on where they are not exact by construction, each once:
             "verified at ...".
+        engines: What had a part in the answer, in this order; see `fxcost.solve.routes`.
 
-    >>> print(Effort(1, 0.21, ("verified at depth=5; depth=1",)))
-    1 region, verified at depth=5; depth=1, 0.2 s
+    >>> print(Effort(1, 0.21, ("verified at depth=5; depth=1",), ("evaluation", "z3")))
+    1 region, verified at depth=5; depth=1, by z3, 0.2 s
     """
 
     regions: int
     seconds: float
     basis: tuple[str, ...] = ()
+    engines: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         regions = f"{self.regions} region{'s' * (self.regions != 1)}"
-        return ", ".join((regions, *self.basis, f"{self.seconds:.1f} s"))
+        special = [engine for engine in self.engines if engine not in ORDINARY]
+        by = [f"by {' and '.join(special)}"] if special else []
+        return ", ".join((regions, *self.basis, *by, f"{self.seconds:.1f} s"))
 
 
 @dataclass(frozen=True)
@@ -255,6 +262,7 @@ class Optimum:
         reason: Why better settings could not be excluded; None where they were.
         effort: What the search took.
         problem: The question itself.
+        then: What was to be best after that, each among the settings where what came before is best.
     """
 
     statement: str
@@ -266,11 +274,17 @@ class Optimum:
     reason: str | None
     effort: Effort
     problem: Problem | None = field(default=None, repr=False, compare=False)
+    then: tuple[Optimum, ...] = ()
 
     @property
     def proved(self) -> bool:
         """Whether no setting is better."""
-        return self.bound == self.value
+        return self.bound == self.value and self.doubt is None
+
+    @property
+    def doubt(self) -> str | None:
+        """Why it is not proved to be the best; None where it is."""
+        return next((each.reason for each in (self, *self.then) if each.reason is not None), None)
 
     def explain(self) -> Binding:
         """Return what binds: for each hyperparameter the next value that is better, and the limits it breaks.
@@ -299,16 +313,18 @@ class Optimum:
         return True
 
     def __str__(self) -> str:
-        best = f"{self.name} is {amount(self.value, self.unit)} at {assignments_text(self.config)}"
+        values = ", ".join(f"{each.name} is {amount(each.value, each.unit)}" for each in (self, *self.then))
+        best = f"{values} at {assignments_text(self.config)}"
         if self.proved:
             return f"{self.statement}: {best}: proved ({self.effort})"
         end = "" if self.bound is None else f"; no setting is beyond {amount(self.bound, self.unit)}"
-        return f"{self.statement}: {best}, not proved: {self.reason}{end} ({self.effort})"
+        return f"{self.statement}: {best}, not proved: {self.doubt}{end} ({self.effort})"
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `--json` prints."""
         found = {"config": dict(self.config), "value": self.value, "proved": self.proved, "bound": self.bound}
-        return _dict("optimum", self.statement, self.effort, **found, reason=self.reason)
+        then = [{"name": each.name, "value": each.value, "bound": each.bound} for each in self.then]
+        return _dict("optimum", self.statement, self.effort, **found, reason=self.doubt, then=then)
 
 
 @dataclass(frozen=True)
@@ -338,4 +354,5 @@ class Unknown:
 
 def _dict(verdict: str, statement: str, effort: Effort, **more: Any) -> dict[str, Any]:
     spent = {"regions": effort.regions, "seconds": round(effort.seconds, 3)}
-    return {"verdict": verdict, "statement": statement, **more, **spent, "basis": list(effort.basis)}
+    rests_on = {"basis": list(effort.basis), "engines": list(effort.engines)}
+    return {"verdict": verdict, "statement": statement, **more, **spent, **rests_on}
