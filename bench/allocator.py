@@ -1,4 +1,4 @@
-"""The caching allocator's figures: real traces replayed, bounds against replays, seconds."""
+"""The caching allocator's figures: real traces, PyTorch's own allocator, bounds against replays, seconds."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ import numpy as np
 from bench.comparison import progress
 from bench.timing import timed
 from fxcost.allocator import Events, Kind, Settings, bounds, replay
+from tests.allocator.programs import drawn_rows
+from tests.oracles import real_allocator
 
 MIB = 2**20
 FOLDER = "cuda_allocator"
 EVENTS = 100_000
-SETTINGS = ("", "expandable_segments:True", "max_split_size_mb:64", "roundup_power2_divisions:8")
+SETTINGS = ("", "expandable_segments:True", "max_split_size_mb:32", "roundup_power2_divisions:8")
 """What random programs are replayed with."""
 
 
@@ -43,7 +45,7 @@ class Trace(NamedTuple):
 
 def figures(data: Path | None, programs: int, seed: int) -> dict[str, Any]:
     """Return how many traces replay exactly, how many programs lie within their bounds, and the speed."""
-    return traced(data) | bounded(programs, seed) | speed(seed)
+    return traced(data) | compiled(programs // 4, seed) | bounded(programs, seed) | speed(seed)
 
 
 def traced(data: Path | None) -> dict[str, Any]:
@@ -73,6 +75,42 @@ def traced(data: Path | None) -> dict[str, Any]:
         "allocator_exact_segment_by_segment": in_order,
         "allocator_traces_lower_bound_ratio": [round(low, 3) for low, _ in widths],
         "allocator_traces_upper_bound_ratio": [round(high, 2) for _, high in widths],
+    }
+
+
+def compiled(programs: int, seed: int) -> dict[str, Any]:
+    """Return how many random programs end as in PyTorch's own allocator, which runs over a pretend CUDA.
+
+    Two thirds have so little memory that what is cached must be given back, or that they run out of it.
+    """
+    if reason := real_allocator.missing():
+        return {"allocator_real_programs": 0, "allocator_real_skipped": reason}
+    asked = []
+    for number in range(programs):
+        draw = random.Random(f"{seed} {number}")
+        rows = drawn_rows(draw, draw.choice([10, 60, 200]), draw.choice([1, 3]), others=number % 2 == 1)
+        capacity = draw.randrange(20, 200) * MIB if number % 3 else None
+        text = SETTINGS[number % len(SETTINGS)]
+        asked.append({"settings": text, "fraction": 1.0, "capacity": capacity, "rows": rows})
+    real = real_allocator.outcomes(asked)
+    equal = [_outcome(program) == outcome for program, outcome in zip(asked, real, strict=True)]
+    return {
+        "allocator_real_programs": programs,
+        "allocator_real_equal": sum(equal),
+        "allocator_real_out_of_memory": sum(outcome["failed"] is not None for outcome in real),
+        "allocator_real_cache_flushes": sum(outcome["flushes"] for outcome in real),
+    }
+
+
+def _outcome(program: dict[str, Any]) -> dict[str, Any]:
+    """Return what a replay says of a program, as the real allocator's outcomes are written."""
+    settings = Settings.parse(program["settings"])
+    done = replay(Events.of(program["rows"]), settings, capacity=program["capacity"], total=2**40)
+    return {
+        "seen": [list(pair) for pair in zip(done.allocated.tolist(), done.reserved.tolist(), strict=True)],
+        "failed": done.out_of_memory.event if done.out_of_memory else None,
+        "peak_reserved": done.peak_reserved,
+        "flushes": done.flushes,
     }
 
 

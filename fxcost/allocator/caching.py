@@ -20,6 +20,7 @@ class CachingAllocator:
     Attributes:
         device: Where segments come from.
         allocated: Bytes of the blocks that are in use.
+        flushes: How often all that was cached was given back for want of memory.
         awaiting: Freed blocks that another stream may still use.
         small: The pool of requests of at most 1 MiB.
         large: The pool of larger ones.
@@ -27,7 +28,7 @@ class CachingAllocator:
 
     def __init__(self, device: Device, settings: Settings, address_space: int) -> None:
         self.device = device
-        self.allocated = 0
+        self.allocated = self.flushes = 0
         self.awaiting: list[Block] = []
         self.small, self.large = Pool(small=True), Pool(small=False)
         self._settings = settings
@@ -114,6 +115,7 @@ class CachingAllocator:
         if block is not None:
             return block
         self.flush()
+        self.flushes += 1
         return self._new(shelf, size, segment)
 
     def _new(self, shelf: Shelf, size: int, segment: int) -> Block | None:

@@ -102,6 +102,7 @@ class Replay:
         peak_reserved: The most bytes ever reserved, within events too: `torch.cuda.max_memory_reserved`.
         requests: How many segments, or ranges of pages, the device handed out.
         refusals: How often it had no more.
+        flushes: How often all that was cached was given back for want of memory: `num_alloc_retries`.
         wanted: The least capacity with which one of its refusals would have been none.
         segments: At the end, by address.
         actions: All that the allocator did, where that was asked for.
@@ -115,6 +116,7 @@ class Replay:
     peak_reserved: int
     requests: int
     refusals: int
+    flushes: int
     wanted: int
     segments: tuple[Segment, ...] = field(repr=False)
     actions: tuple[Action, ...] = field(repr=False)

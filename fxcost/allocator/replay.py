@@ -93,6 +93,7 @@ class _Player:
             peak_reserved=device.peak,
             requests=device.requests,
             refusals=device.refusals,
+            flushes=allocator.flushes,
             wanted=device.wanted,
             segments=final_segments(allocator, self.live.values()),
             actions=tuple(self.actions),
