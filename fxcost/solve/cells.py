@@ -159,13 +159,17 @@ class Uncovered:
         self._search: Search | None = None
 
     def trace(self) -> bool:
-        """Trace the factory at one of them; False where there is none.
+        """Trace the factory at one of them; False where there is none, which is kept for the next question.
 
         Raises:
             OutOfBudgetError: Nothing more may be traced; the message names one of them.
         """
+        covered = "covered", self.ground.box, len(self.regions.known)
+        if covered in self.regions.kept:
+            return False
         point = self.point(self.ground.budget)
         if point is None:
+            self.regions.kept[covered] = True
             return False
         self.visit(point)
         return True

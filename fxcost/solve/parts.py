@@ -85,7 +85,7 @@ def parts_of(ground: Ground, limit: Limit) -> Iterator[Part]:
         OutOfBudgetError: Settings are left that no path covers.
     """
     earlier: list[Fact] = []
-    fibres: list[int] = []
+    fibres = _fibres(ground, limit)
     for cell in ground.cells():
         facts = [*cell.facts(limit), *earlier]
         earlier.append(cell.outside())
@@ -95,8 +95,16 @@ def parts_of(ground: Ground, limit: Limit) -> Iterator[Part]:
         for part in peeled(box, [fact.cost for fact in facts if isinstance(fact, Claim)]):
             inside = [fact.within(part) if isinstance(fact, Claim) else fact for fact in facts]
             tree = _tree(ground, part, inside, fibres)
-            fibres.append(tree.fibre)
+            if tree.fibre not in fibres:
+                fibres.append(tree.fibre)
             yield Part(cell, part, tree)
+
+
+def _fibres(ground: Ground, limit: Limit) -> list[int]:
+    """Return the fibres that were best when the same was asked before."""
+    asked = "fibres", ground.box, tuple((each.sides, each.at_most) for each in limit.comparisons)
+    fibres: list[int] = ground.regions[0].kept.setdefault(asked, [])
+    return fibres
 
 
 def _tree(ground: Ground, box: Box, facts: Sequence[Fact], fibres: Sequence[int]) -> Tree:

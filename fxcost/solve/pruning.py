@@ -11,6 +11,9 @@ from fxcost.solve.budget import Budget
 from fxcost.solve.facts import Claim, Fact
 from fxcost.solve.lattice import Box, Boxes, Lattice, Point
 
+FIRST = 32
+"""So many boxes are looked at together at first, later as many as before."""
+
 
 @dataclass(frozen=True)
 class Conflict:
@@ -49,7 +52,7 @@ class Pruning:
         frontier, wrong, looked_at = Frontier(Boxes.of(box)), set[Fact](), 0
         while len(frontier):
             self.budget.left()
-            batch = frontier.taken(min(BATCH, max(1, looked_at)))
+            batch = frontier.taken(min(BATCH, max(FIRST, looked_at)))
             looked_at += len(batch)
             looked = tree.look(batch)
             wrong |= looked.apart

@@ -87,11 +87,6 @@ class Cutting:
             Lines(len(others), tuple(lookups), products, start, step, end, rises), together, others, fibre
         )
 
-    @property
-    def ready(self) -> bool:
-        """Whether it is compiled."""
-        return "_function" in vars(self)
-
     def cut(
         self, boxes: Boxes, bound: int, ends: tuple[Array, Array] | None, *, above: bool
     ) -> tuple[Array, Array]:

@@ -148,7 +148,7 @@ def bundles(tree: Tree, frontier: Frontier, budget: Budget) -> Iterator[Bundle]:
         left = ~looked.inside
         boxes, settled = looked.boxes.take(left), looked.settled[left]
         looked_at += len(batch)
-        if tree.compiled(wanted=looked_at > MANY):
+        if looked_at > MANY and tree.compilable:
             packed = settled & (tree.fibres(boxes) <= PACKED)
             for some in _some(boxes.take(packed), tree):
                 yield Bundle(some, tree.ends(some), tree.fibre)

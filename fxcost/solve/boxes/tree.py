@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,6 +25,9 @@ SMALL = 16
 
 SAMPLE = 256
 """So many boxes of each generation tell about how many there will be."""
+
+CROWDS = (-512, -128, -32, -8)
+"""At most so many boxes, as negative numbers, are halved twice at once, three times, and so on."""
 
 FEW = 100_000
 """In a space of fewer settings it does not matter which hyperparameter is the fibre."""
@@ -164,10 +168,11 @@ class Tree:
             inside = inside & (possible[self.fibre] == sure[self.fibre])
         return Looked(boxes, inside, everywhere, frozenset(apart))
 
-    def compiled(self, *, wanted: bool) -> bool:
-        """Tell whether compiled code cuts the fibres; where that is wanted, compile it."""
+    @cached_property
+    def compilable(self) -> bool:
+        """Whether compiled code can cut the fibres."""
         cuttings = [bound.along.cutting(bound.claim.bound) for bound in self.bounds]
-        return bool(cuttings) and all(each is not None and (wanted or each.ready) for each in cuttings)
+        return bool(cuttings) and None not in cuttings
 
     def ends(self, boxes: Boxes) -> tuple[Array, Array]:
         """Return where every claim is right: first and last position of each fibre of boxes.
@@ -211,7 +216,9 @@ class Tree:
         return number
 
     def halves(self, boxes: Boxes) -> Boxes:
-        """Return each box in two halves, cut where it changes most; boxes of one setting as they are.
+        """Return each box in halves, cut where it changes most; boxes of one setting as they are.
+
+        Few boxes are halved again at once: looking at a few more takes no longer.
 
         Raises:
             UndecidedError: Facts do not tell of a box, and it cannot be halved.
@@ -226,8 +233,10 @@ class Tree:
             self._check_decided(points)
             rest = self.halves(boxes.take(~single))
             return points.joined(rest)
-        scores = np.where(open_, self._scores(boxes, places), -1.0)
-        return boxes.halved(np.array(places)[scores.argmax(axis=0)], places)
+        scores, times = self._scores(boxes, places), 1 + int(np.searchsorted(CROWDS, -len(boxes)))
+        for _ in range(times):
+            boxes, scores = _halved(boxes, scores, places)
+        return boxes
 
     def _check_decided(self, points: Boxes) -> None:
         """Make sure that looking at points again, their fibres cut now, decides them."""
@@ -293,6 +302,19 @@ def _grid(places: Sequence[int], low: Sequence[Number], high: Sequence[Number]) 
     for index, positions in zip(places, np.indices(lengths), strict=True):
         ends[index] = positions.reshape(-1) + low[index]
     return Boxes(tuple(ends), tuple(ends))
+
+
+def _halved(boxes: Boxes, scores: Array, places: Sequence[int]) -> tuple[Boxes, Array]:
+    """Return boxes halved along the hyperparameter with the highest score, and the scores of the halves.
+
+    A hyperparameter with a single position is not cut, and one that is cut changes half as much.
+    """
+    scores = np.where([~boxes.fixed(index) for index in places], scores, -1.0)
+    chosen, divisible = scores.argmax(axis=0), scores.max(axis=0) >= 0
+    halves = boxes.take(divisible).halved(np.array(places)[chosen[divisible]], places)
+    left = scores[:, divisible]
+    left[chosen[divisible], np.arange(left.shape[1])] /= 2
+    return halves.joined(boxes.take(~divisible)), np.concatenate([left, left, scores[:, ~divisible]], axis=1)
 
 
 def spread(lattice: Lattice, boxes: Boxes, index: int) -> Array:
