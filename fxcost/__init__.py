@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fxcost.compilation import Cost as Cost
     from fxcost.compilation import cost as cost
     from fxcost.factory import model as model
+    from fxcost.gpu import Card as Card
     from fxcost.solve import Count as Count
     from fxcost.solve import Feasible as Feasible
     from fxcost.solve import Found as Found
@@ -45,6 +46,7 @@ _HOMES = {
     "fxcost.space": ("Int", "Float", "Choice", "Bool", "Dynamic", "Space", "Config"),
     "fxcost.factory": ("model",),
     "fxcost.compilation": ("Cost", "cost"),
+    "fxcost.gpu": ("Card",),
     "fxcost.solve": (
         "Count",
         "Feasible",

@@ -10,9 +10,11 @@ import torch
 
 from fxcost.cache.store import remember
 from fxcost.costs import DEFINITIONS, Region, Regions, hyperparameter
-from fxcost.errors import ConfigError, DeclarationError, UnknownDeviceError
+from fxcost.devices import Device
+from fxcost.errors import ConfigError, DeclarationError, InvalidConfigError, UnknownDeviceError
 from fxcost.expr import Domain, conditions
 from fxcost.factory import ModelFactory
+from fxcost.gpu import Card, GpuMemory, gpu_memory
 from fxcost.graphs import factory_of
 from fxcost.program import Program
 from fxcost.quantity import Quantity
@@ -92,6 +94,42 @@ class Cost:
             f"{conditions.readable(question.condition, domain)}  [{question.kind}, {question.source}]"
             for question in self.first.questions
         ]
+
+    def gpu_memory(self, device: str | Device | Card, **config: Any) -> GpuMemory:
+        """Return what a configuration takes on a GPU: alive, needed, reserved, shown by nvidia-smi.
+
+        Operators are those that were traced, and a storage has the bytes that it has there.
+
+        Args:
+            device: The GPU; a `fc.Card` says its software and the allocator's settings, too.
+            **config: Every hyperparameter by name.
+
+        Raises:
+            UnknownDeviceError: No GPU has that name.
+            ConfigError: A hyperparameter is missing, unknown or outside the space.
+            InvalidConfigError: The factory itself refuses the configuration.
+
+        Example:
+            >>> import torch, fxcost as fc
+            >>> @fc.model(width=fc.Int(8, 4096), example=lambda width: torch.zeros(512, width))
+            ... def net(width):
+            ...     return torch.nn.Linear(width, width)
+            >>> print(fc.cost(net).gpu_memory("rtx-4090", width=2048))  # doctest: +NORMALIZE_WHITESPACE
+             16.01 MiB  parameter              exact
+              4.00 MiB  batch                  exact
+              4.00 MiB  temporary              exact
+              8.12 MiB  cuBLAS workspace       source code
+              5.87 MiB  cached and fragmented  replayed
+            426.00 MiB  CUDA context           forecast
+            464.00 MiB  shown by nvidia-smi    forecast
+            fits on rtx-4090: 38.00 MiB needed, 23.57 GiB usable, margin 5%
+        """
+        checked = self.space.config(**config)
+        region = self.regions.at(checked)
+        if region.refusal is not None:
+            raise InvalidConfigError(f"{checked}: the factory refuses it: {region.refusal}")
+        values = self.regions.domain.encode(checked)
+        return gpu_memory(self.regions.sizes_at(checked), values, checked, Card.of(device))
 
     def partition(
         self,

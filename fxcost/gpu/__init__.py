@@ -1,0 +1,10 @@
+"""What a GPU will hold: storages, replayed on the caching allocator, and all that is no tensor."""
+
+from __future__ import annotations
+
+from fxcost.gpu.card import Card
+from fxcost.gpu.fit import Fit
+from fxcost.gpu.memory import GpuMemory, Term, gpu_memory
+from fxcost.gpu.requests import Requests, Workspace, requests
+
+__all__ = ["Card", "Fit", "GpuMemory", "Requests", "Term", "Workspace", "gpu_memory", "requests"]

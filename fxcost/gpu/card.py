@@ -1,0 +1,91 @@
+"""A GPU with the software on it, which decides what it holds besides tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from os import PathLike
+
+import torch
+
+from fxcost import devices
+from fxcost.allocator import Settings
+from fxcost.costs import Sizes
+from fxcost.devices import Device, Overhead, Place, overhead
+from fxcost.errors import DeclarationError
+from fxcost.gpu.requests import Workspace
+from fxcost.program import Phase
+
+MARGIN = 0.05
+"""By so much the smallest capacity may be wrong, either way, before the answer is too close to call."""
+
+WORKSPACES = ("cuBLAS workspace", "cuBLASLt workspace")
+
+MULTIPLIED = frozenset(
+    {
+        "mm", "bmm", "addmm", "baddbmm", "addbmm", "_addmm_activation", "mv", "addmv", "dot", "vdot",
+        "_scaled_mm", "_grouped_mm", "linear", "matmul", "addr",
+    }
+)  # fmt: skip
+"""The operators that cuBLAS calculates."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A GPU, a release of torch and the allocator's settings.
+
+    Attributes:
+        device: The GPU.
+        settings: The allocator's.
+        release: Of torch.
+        margin: By which part of it the capacity that a step needs may be wrong before whether it fits is too
+            close to call.
+        overheads: TOML of what is on a GPU besides tensors; its rows go before those of fxcost.
+
+    >>> Card.of("rtx-4090").device.full_name
+    'NVIDIA GeForce RTX 4090'
+    """
+
+    device: Device
+    settings: Settings = field(default_factory=Settings)
+    release: str = torch.__version__
+    margin: float = MARGIN
+    overheads: str | PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.margin < 1:
+            raise DeclarationError(f"Card(margin={self.margin}): write a part of 1, such as 0.05")
+
+    @classmethod
+    def of(cls, device: str | Device | Card) -> Card:
+        """Return a card as it is, and a GPU, or what is known by a name, with the defaults.
+
+        Raises:
+            UnknownDeviceError: No GPU has that name.
+        """
+        if isinstance(device, Card):
+            return device
+        return cls(device if isinstance(device, Device) else devices.find(device))
+
+    @property
+    def usable(self) -> int:
+        """Bytes that the allocator can have, a forecast: all but the CUDA context's."""
+        return self.device.memory - self.row("CUDA context").nbytes
+
+    def row(self, name: str) -> Overhead:
+        """Return what of a name there is besides tensors."""
+        return overhead(name, torch=self.release, generation=self.device.generation, file=self.overheads)
+
+    def workspaces(self, sizes: Sizes) -> Iterator[Workspace]:
+        """Yield what cuBLAS keeps for each thread that multiplies: autograd's is another than the user's."""
+        phases = {node.meta["phase"] for node in sizes.operators() if _name(node) in MULTIPLIED}
+        for phase in (Phase.FORWARD, Phase.BACKWARD):
+            for name in WORKSPACES if phase in phases else ():
+                row = self.row(name)
+                if row.place is Place.ALLOCATOR and row.lasts == "on" and row.nbytes:
+                    yield Workspace(name, row.nbytes, phase)
+
+
+def _name(node: torch.fx.Node) -> str:
+    """Return an operator's name, without its namespace."""
+    return str(node.target).split(".")[1]

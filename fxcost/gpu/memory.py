@@ -1,0 +1,174 @@
+"""A configuration's memory on a GPU: what is alive, what it can do with, what nvidia-smi will show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from os import PathLike
+from typing import Any
+
+from fxcost import units
+from fxcost.allocator import Capacity, Replay, capacity_needed, counters, replay, write_snapshot
+from fxcost.costs import Sizes, alive_at_peak, grouped
+from fxcost.devices import Basis, Overhead
+from fxcost.expr.functions import Number
+from fxcost.gpu.card import Card
+from fxcost.gpu.convolutions import largest_convolution
+from fxcost.gpu.fit import Fit
+from fxcost.gpu.requests import Requests, requests
+from fxcost.space import Config
+
+CONTEXT = "CUDA context"
+CONVOLUTION = "convolution workspace"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A part of what nvidia-smi shows.
+
+    Attributes:
+        name: What it is.
+        nbytes: How much.
+        basis: What the number rests on: "exact", "replayed", or how the table of overheads has it.
+        source: Where it is from; empty where it follows from the program.
+    """
+
+    name: str
+    nbytes: int
+    basis: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class GpuMemory:
+    """A configuration's memory on one GPU, in bytes.
+
+    Attributes:
+        config: The configuration.
+        card: The GPU.
+        live: The most bytes of tensors alive at once, exact: the GPU needs more than that.
+        capacity: The smallest memory for the allocator with which two steps complete, replayed: what decides
+            whether it fits. See `fxcost.allocator.Capacity`.
+        shown: What nvidia-smi will show where there is room, a forecast.
+        at_most: The same with as much workspace as convolutions are seen to want: few runs exceed it.
+        terms: What `shown` is made of, in the order in which they are added up.
+        requests: What was replayed.
+        replay: How, without a limit.
+    """
+
+    config: Config
+    card: Card
+    live: int
+    capacity: Capacity
+    shown: int
+    at_most: int
+    terms: tuple[Term, ...]
+    requests: Requests = field(repr=False)
+    replay: Replay = field(repr=False)
+
+    @property
+    def reserved(self) -> int:
+        """The most bytes that the allocator reserves where it gets what it asks for, replayed."""
+        return self.replay.peak_reserved
+
+    @cached_property
+    def fit(self) -> Fit:
+        """Whether the GPU completes a step."""
+        return Fit.of(self.live, self.capacity.enough, self.card.usable, self.card.margin)
+
+    def write_snapshot(self, file: str | PathLike[str]) -> None:
+        """Write what the allocator does as PyTorch's memory snapshot, with the lines that ask.
+
+        Args:
+            file: A pickle for pytorch.org/memory_viz, or JSON, by its ending.
+
+        Raises:
+            DeclarationError: It ends neither in `.pickle` nor in `.json`.
+        """
+        write_snapshot(self._recorded, file, self.requests.frames)
+
+    def trace(self) -> dict[str, Any]:
+        """Return what is allocated and reserved over two steps for ui.perfetto.dev or chrome://tracing."""
+        return counters(self.replay, self.requests.spans)
+
+    @cached_property
+    def _recorded(self) -> Replay:
+        return replay(self.requests.events, self.card.settings, actions=True)
+
+    def __str__(self) -> str:
+        rows = [(units.format(term.nbytes, units.Unit.BYTES), term.name, term.basis) for term in self.terms]
+        rows.append((units.format(self.shown, units.Unit.BYTES), "shown by nvidia-smi", "forecast"))
+        wide = [max(len(row[column]) for row in rows) for column in range(2)]
+        table = [f"{size:>{wide[0]}}  {name:<{wide[1]}}  {basis}" for size, name, basis in rows]
+        needed, usable = (
+            units.format(number, units.Unit.BYTES) for number in (self.capacity.enough, self.card.usable)
+        )
+        answer = (
+            f"{self.fit} on {self.card.device.name}: {needed} needed, {usable} usable, "
+            f"margin {self.card.margin:.0%}"
+        )
+        return "\n".join([*table, answer])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints."""
+        return {
+            "config": dict(self.config),
+            "device": self.card.device.name,
+            "live": self.live,
+            "capacity": self.capacity.enough,
+            "reserved": self.reserved,
+            "shown": self.shown,
+            "at_most": self.at_most,
+            "usable": self.card.usable,
+            "margin": self.card.margin,
+            "fit": str(self.fit),
+            "terms": [
+                {"name": term.name, "bytes": term.nbytes, "basis": term.basis, "source": term.source}
+                for term in self.terms
+            ],
+        }
+
+
+def gpu_memory(sizes: Sizes, values: Mapping[str, Number], config: Config, card: Card) -> GpuMemory:
+    """Return a configuration's memory on a GPU.
+
+    Args:
+        sizes: Its program's, traced alone.
+        values: The configuration, encoded by the domain.
+        config: The configuration.
+        card: The GPU.
+    """
+    asked = requests(sizes, values, tuple(card.workspaces(sizes)))
+    done = replay(asked.events, card.settings)
+    convolution = largest_convolution(sizes, values)
+    extra, most = (card.row(name) for name in (CONVOLUTION, f"{CONVOLUTION}, at most"))
+    outside = (_term(extra, convolution), _term(card.row(CONTEXT), convolution))
+    shown = done.peak_reserved + sum(term.nbytes for term in outside)
+    terms = (*_inside(sizes, values, asked, done), *outside)
+    return GpuMemory(
+        config=config,
+        card=card,
+        live=asked.live,
+        capacity=capacity_needed(asked.events, card.settings),
+        shown=shown,
+        at_most=shown + int((most.times - extra.times) * convolution),
+        terms=tuple(term for term in terms if term.nbytes),
+        requests=asked,
+        replay=done,
+    )
+
+
+def _inside(sizes: Sizes, values: Mapping[str, Number], asked: Requests, done: Replay) -> Iterator[Term]:
+    """Yield the parts of what the allocator reserves: each peak, without those before it."""
+    by_role = grouped(alive_at_peak(sizes, values), "kind")
+    yield from (Term(name, part.evaluate(values), "exact") for name, part in by_role.items())
+    yield Term("rounding up to 512 B", asked.rounded - asked.live, "replayed")
+    yield Term("cuBLAS workspace", asked.with_workspaces - asked.rounded, str(Basis.SOURCE_CODE))
+    yield Term("rest of blocks that are not split", done.peak_allocated - asked.with_workspaces, "replayed")
+    yield Term("cached and fragmented", done.peak_reserved - done.peak_allocated, "replayed")
+
+
+def _term(row: Overhead, convolution: int) -> Term:
+    nbytes = int(row.times * convolution) if row.times else row.nbytes
+    return Term(row.name, nbytes, str(row.basis), row.source)

@@ -1,0 +1,173 @@
+"""What a configuration asks of the allocator, from a cold start over its first two steps.
+
+Weights go to the GPU first, in the order in which they were made, then what else is alive before a step and
+is no state, then the batch. In the first step gradients that are kept come alive where the backward pass
+begins, and the optimizer's state where its step begins; from then on all steps are alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from fxcost.allocator import Events, Frame, Kind, Span
+from fxcost.allocator.sizes import BLOCK
+from fxcost.costs import Sizes
+from fxcost.expr.functions import Number
+from fxcost.program import Phase, Program, Role
+
+STEPS = 2
+"""After two all steps ask for the same."""
+
+FIRST = (Role.PARAMETER, Role.BUFFER)
+LATE = {Role.GRADIENT: Phase.BACKWARD, Role.OPTIMIZER_STATE: Phase.STEP}
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Memory that a library keeps from the first time it is used in a phase."""
+
+    name: str
+    nbytes: int
+    phase: Phase
+
+
+@dataclass(frozen=True)
+class Requests:
+    """A configuration's requests.
+
+    Attributes:
+        program: What makes them.
+        events: The requests.
+        storages: By event, the program's storage; below 0 for a workspace, the first one's being -1.
+        spans: The phases, by event.
+    """
+
+    program: Program
+    events: Events
+    storages: npt.NDArray[np.int64]
+    spans: tuple[Span, ...]
+
+    @cached_property
+    def live(self) -> int:
+        """The most bytes of tensors alive."""
+        return self._peak(self.events.sizes, self.storages >= 0)
+
+    @cached_property
+    def rounded(self) -> int:
+        """The same, each storage rounded up as the allocator does it."""
+        return self._peak(-(-self.events.sizes // BLOCK) * BLOCK, self.storages >= 0)
+
+    @cached_property
+    def with_workspaces(self) -> int:
+        """The same, together with workspaces."""
+        return self._peak(-(-self.events.sizes // BLOCK) * BLOCK, np.ones(len(self.events), bool))
+
+    def _peak(self, sizes: npt.NDArray[np.int64], counted: npt.NDArray[np.bool_]) -> int:
+        born = self.events.kinds == Kind.ALLOCATE
+        of_id = np.zeros(int(self.events.ids.max(initial=0)) + 1, np.int64)
+        of_id[self.events.ids[born]] = sizes[born]
+        changes = np.where(born, 1, -1) * of_id[self.events.ids]
+        return int(np.cumsum(np.where(counted, changes, 0)).max(initial=0))
+
+    @cached_property
+    def frames(self) -> Mapping[int, Sequence[Frame]]:
+        """The user's line of each event that has one."""
+        found = {}
+        for event, storage in enumerate(self.storages.tolist()):
+            source = self.program.storages[storage].source if storage >= 0 else None
+            if source is not None:
+                found[event] = [Frame(source.file, source.line, source.function)]
+        return found
+
+
+def requests(sizes: Sizes, values: Mapping[str, Number], workspaces: Sequence[Workspace] = ()) -> Requests:
+    """Return what a configuration asks for.
+
+    Args:
+        sizes: Its program's, traced alone.
+        values: The configuration, encoded by the domain.
+        workspaces: What libraries keep.
+    """
+    writer = _Writer(sizes.program, [w.nbytes for w in workspaces])
+    needed = dict.fromkeys((*sizes.program.alive, *(event.storage for event in sizes.program.events)))
+    writer.sizes |= {storage: sizes.nbytes(storage).evaluate(values) for storage in needed}
+    start = writer.start()
+    spans = [Span("start", 0, start - 1)] if start else []
+    for step in range(STEPS):
+        if step:
+            writer.restore()
+        for phase, events in _phases(sizes.program):
+            begin = len(writer.rows)
+            if not step:
+                writer.allocate(s for s in sizes.program.alive if LATE.get(writer.role(s)) == phase)
+                writer.allocate(-1 - at for at, w in enumerate(workspaces) if w.phase == phase)
+            for storage, allocates in events:
+                writer.add(storage, allocates=allocates)
+            if len(writer.rows) > begin:
+                spans.append(Span(f"step {step + 1}: {phase}", begin, len(writer.rows) - 1))
+    return writer.finished(tuple(spans))
+
+
+def _phases(program: Program) -> Iterator[tuple[Phase, list[tuple[int, bool]]]]:
+    """Yield the events of each phase in turn; a phase without any is there, too."""
+    order = [Phase.FORWARD, Phase.BACKWARD, Phase.STEP]
+    found: dict[Phase, list[tuple[int, bool]]] = {phase: [] for phase in order}
+    reached = 0
+    for event in program.events:
+        reached = max(reached, order.index(event.phase)) if event.phase in order else reached
+        found[order[reached]].append((event.storage, event.allocates))
+    yield from found.items()
+
+
+class _Writer:
+    """Writes requests, one after the other."""
+
+    def __init__(self, program: Program, workspaces: Sequence[int]) -> None:
+        self.program = program
+        self.sizes = {-1 - at: nbytes for at, nbytes in enumerate(workspaces)}
+        self.rows: list[tuple[int, int, int]] = []
+        self.storages: list[int] = []
+        self.ids: dict[int, int] = {}
+        self.count = 0
+        self.alive = frozenset(program.alive)
+
+    def role(self, storage: int) -> Role:
+        return self.program.storages[storage].role
+
+    def start(self) -> int:
+        """Write what is alive before the first step; return how many events that took."""
+        alive = [storage for storage in self.program.alive if self.role(storage) not in LATE]
+        rank = dict.fromkeys(FIRST, 0) | {Role.BATCH: 2}
+        self.allocate(sorted(alive, key=lambda storage: (rank.get(self.role(storage), 1), storage)))
+        return len(self.rows)
+
+    def allocate(self, storages: Iterable[int]) -> None:
+        for storage in storages:
+            self.add(storage, allocates=True)
+
+    def restore(self) -> None:
+        """Free what a step left alive, such as its loss, and allocate what it freed."""
+        for storage in [each for each in self.ids if each >= 0 and each not in self.alive]:
+            self.add(storage, allocates=False)
+        self.allocate(storage for storage in self.program.alive if storage not in self.ids)
+
+    def add(self, storage: int, *, allocates: bool) -> None:
+        if allocates:
+            self.ids[storage] = self.count
+            self.count += 1
+            self._write(storage, Kind.ALLOCATE, self.ids[storage], self.sizes[storage])
+        else:
+            self._write(storage, Kind.FREE, self.ids.pop(storage), 0)
+
+    def _write(self, storage: int, kind: Kind, key: int, nbytes: int) -> None:
+        self.rows.append((kind, key, nbytes))
+        self.storages.append(storage)
+
+    def finished(self, spans: tuple[Span, ...]) -> Requests:
+        kinds, ids, sizes = np.array(self.rows, np.int64).reshape(-1, 3).T.copy()
+        return Requests(self.program, Events(kinds, ids, sizes), np.array(self.storages, np.int64), spans)
