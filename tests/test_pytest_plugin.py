@@ -13,7 +13,7 @@ import fxcost as fc
 from fxcost import units
 from fxcost.quantity import Quantity
 from fxcost.report.terms import largest_terms
-from fxcost.solve.verdicts import Effort
+from fxcost.solve.effort import Effort
 
 pytest_plugins = ["pytester"]
 

@@ -14,7 +14,7 @@ from fxcost.quantity import Quantity
 from fxcost.report.terms import Term, binding_line, largest_terms, terms_table
 from fxcost.report.text import as_text, indented
 from fxcost.solve import Limit, Refuted
-from fxcost.solve.verdicts import Reading
+from fxcost.solve.effort import Reading
 from fxcost.space import Config
 from fxcost.space.spelling import assignments_text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fxcost.solve.binding import Binding
 from fxcost.solve.contradictions import Contradiction, Demand, Relaxation
 from fxcost.solve.counts import Count
+from fxcost.solve.effort import Effort, Reading
 from fxcost.solve.feasibility import Feasible, feasible
 from fxcost.solve.fronts import Front, Tradeoff, pareto
 from fxcost.solve.goals import Goal, largest, smallest
@@ -15,7 +16,7 @@ from fxcost.solve.piecewise import Piecewise
 from fxcost.solve.quantities import Quantity
 from fxcost.solve.questions import find, prove
 from fxcost.solve.sensitivities import Sensitivity
-from fxcost.solve.verdicts import Effort, Found, Infeasible, Optimum, Proved, Reading, Refuted, Unknown
+from fxcost.solve.verdicts import Found, Infeasible, Optimum, Proved, Refuted, Unknown
 
 __all__ = [
     "Binding",

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from fxcost.solve.effort import Reading
 from fxcost.solve.spelling import compared
-from fxcost.solve.verdicts import Reading
 from fxcost.space.spelling import spelled
 from fxcost.units import Unit
 

@@ -13,6 +13,7 @@ from fxcost.expr import Normaliser
 from fxcost.solve.budget import Budget, OutOfBudgetError
 from fxcost.solve.constraints import Constraint, Outside
 from fxcost.solve.costs import Cost
+from fxcost.solve.effort import Effort
 from fxcost.solve.facts import Claim, Connected, Fact
 from fxcost.solve.finding import first_decided
 from fxcost.solve.lattice import Lattice, Point
@@ -20,7 +21,6 @@ from fxcost.solve.limits import Comparison, Limit, folded
 from fxcost.solve.quantities import Quantity, Region, Regions
 from fxcost.solve.routes import Engine, Kind, engines_for
 from fxcost.solve.search import Search
-from fxcost.solve.verdicts import Effort
 from fxcost.space.spelling import assignments_text
 
 
@@ -96,6 +96,10 @@ class Ground:
                 made = Constraint(condition, None, self.lattice, self.normaliser)
                 self._constraints[condition] = made
         return tuple(self._constraints[condition] for condition in conditions)
+
+    def outside(self, region: Region) -> Outside:
+        """Return the fact that a point is not on a path."""
+        return Outside(self.constraints(region))
 
     def allows(self, point: Point) -> bool:
         """Tell whether a point lies in the part of the space."""
@@ -197,7 +201,7 @@ class Uncovered:
             self._search = self.ground.search()
         self._search.budget = budget
         for region in self.regions.known[self._seen :]:
-            self._search.require(Outside(self.ground.constraints(region)))
+            self._search.require(self.ground.outside(region))
         self._seen = len(self.regions.known)
         return self._search.find()
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fxcost.program import Source
+from fxcost.solve.effort import Effort
 from fxcost.solve.refusals import Refusal
-from fxcost.solve.verdicts import Effort
 from fxcost.space import Config
 
 

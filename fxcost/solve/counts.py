@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 from fxcost.errors import UnknownVerdictError
+from fxcost.solve.effort import Effort
 from fxcost.solve.spelling import count
-from fxcost.solve.verdicts import Effort
 
 
 @dataclass(frozen=True)

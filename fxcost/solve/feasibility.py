@@ -16,13 +16,14 @@ from fxcost.solve.boxes.sweep import Bundle, Frontier, volume
 from fxcost.solve.budget import DEFAULT_SECONDS, Budget, OutOfBudgetError, Progress
 from fxcost.solve.cells import Ground
 from fxcost.solve.counts import Count
+from fxcost.solve.effort import Effort
 from fxcost.solve.lattice import Boxes, Point
 from fxcost.solve.limits import Limit, every
 from fxcost.solve.parts import Best, Part, parts_of, require_finite
 from fxcost.solve.problems import Problem
 from fxcost.solve.readings import readings
 from fxcost.solve.settings import Settings, ranked
-from fxcost.solve.verdicts import Effort, Found, Infeasible, Unknown
+from fxcost.solve.verdicts import Found, Infeasible, Unknown
 from fxcost.space import Config
 
 KEPT = 1_000_000

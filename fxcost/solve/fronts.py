@@ -8,12 +8,13 @@ from typing import Any
 
 from fxcost.errors import DeclarationError
 from fxcost.solve.budget import DEFAULT_SECONDS, Budget, OutOfBudgetError, Progress
+from fxcost.solve.effort import Effort
 from fxcost.solve.limits import Limit, at_least, at_most, every, less_than, more_than
 from fxcost.solve.optimise import Optimisation
 from fxcost.solve.problems import Problem
 from fxcost.solve.quantities import Quantity
 from fxcost.solve.spelling import amount
-from fxcost.solve.verdicts import Effort, Infeasible, Optimum, Unknown
+from fxcost.solve.verdicts import Infeasible, Optimum, Unknown
 from fxcost.space import Config
 from fxcost.space.spelling import assignments_text
 

@@ -9,12 +9,12 @@ from typing import Any
 from fxcost.solve.agreement import Group
 from fxcost.solve.budget import DEFAULT_SECONDS, Budget, Progress
 from fxcost.solve.cells import Ground
+from fxcost.solve.effort import Effort
 from fxcost.solve.exploration import Exploration, explored
 from fxcost.solve.piecewise import Piecewise, piecewise
 from fxcost.solve.quantities import Quantity
 from fxcost.solve.refusals import Refusal
 from fxcost.solve.spelling import count
-from fxcost.solve.verdicts import Effort
 from fxcost.solve.where import Place, Where
 from fxcost.space import Config, Space
 from fxcost.space.spelling import assignments_text

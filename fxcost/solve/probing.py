@@ -9,11 +9,12 @@ from fxcost.solve.budget import Budget, OutOfBudgetError
 from fxcost.solve.cells import Ground
 from fxcost.solve.constraints import Constraint
 from fxcost.solve.demands import Asked, Bound, restriction_of
+from fxcost.solve.effort import Effort
 from fxcost.solve.limits import Comparison, Every, Limit
 from fxcost.solve.optimise import Optimisation
 from fxcost.solve.problems import Problem
 from fxcost.solve.quantities import Quantity, Region
-from fxcost.solve.verdicts import Effort, Infeasible, Optimum, Unknown
+from fxcost.solve.verdicts import Infeasible, Optimum, Unknown
 from fxcost.space import Condition, Config
 
 

@@ -57,7 +57,8 @@ def prove(
     except OutOfBudgetError as error:
         return Unknown(str(limit), str(error), ground.effort)
     if found is None:
-        return Proved(str(limit), ground.space.size, ground.filtered, ground.effort)
+        problem = Problem(limit, restriction)
+        return Proved(str(limit), ground.space.size, ground.filtered, ground.effort, problem)
     cell, point = found
     smallest = lowered(point, ground.box.low, lambda moved: cell.satisfies(~limit, moved))
     config = ground.lattice.config(smallest)

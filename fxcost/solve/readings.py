@@ -5,9 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 from fxcost.solve.cells import Cell
+from fxcost.solve.effort import Reading
 from fxcost.solve.lattice import Point
 from fxcost.solve.limits import Comparison, Limit
-from fxcost.solve.verdicts import Reading
 
 
 def readings(limit: Limit, cell: Cell, point: Point) -> tuple[Reading, ...]:

@@ -4,80 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from fxcost.errors import DeclarationError, UnknownVerdictError
+from fxcost.errors import DeclarationError, ExpressionError, UnknownVerdictError
 from fxcost.solve.budget import DEFAULT_SECONDS, Budget, Progress
-from fxcost.solve.spelling import amount, compared, count
+from fxcost.solve.effort import Effort, Reading
+from fxcost.solve.spelling import amount, count
 from fxcost.space import Config
 from fxcost.space.spelling import assignments_text
 from fxcost.units import Unit
 
 if TYPE_CHECKING:
     from fxcost.solve.binding import Binding
+    from fxcost.solve.certificates import Certificate
     from fxcost.solve.contradictions import Contradiction
     from fxcost.solve.problems import Problem
-
-ORDINARY = ("evaluation", "boxes")
-"""The engines that are not named in text where they answer."""
-
-
-@dataclass(frozen=True)
-class Effort:
-    """What an answer took.
-
-    Attributes:
-        regions: Paths of the factory that were looked at.
-        seconds: Wall-clock time, tracing included.
-        basis: What their closed forms rest on where they are not exact by construction, each once:
-            "verified at ...".
-        engines: What had a part in the answer, in this order; see `fxcost.solve.routes`.
-
-    >>> print(Effort(1, 0.21, ("verified at depth=5; depth=1",), ("evaluation", "z3")))
-    1 region, verified at depth=5; depth=1, by z3, 0.2 s
-    """
-
-    regions: int
-    seconds: float
-    basis: tuple[str, ...] = ()
-    engines: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        regions = f"{self.regions} region{'s' * (self.regions != 1)}"
-        special = [engine for engine in self.engines if engine not in ORDINARY]
-        by = [f"by {' and '.join(special)}"] if special else []
-        return ", ".join((regions, *self.basis, *by, f"{self.seconds:.1f} s"))
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A quantity's value at a setting, next to what it was compared with.
-
-    Attributes:
-        name: The quantity.
-        unit: Its unit.
-        value: Its value.
-        relation: The comparison asked about.
-        bound: The value it was compared with.
-        written: The bound as the user wrote it.
-        holds: Whether the comparison is true.
-        binding: Where the value is reached, of a maximum over program points; "" for any other quantity.
-    """
-
-    name: str
-    unit: Unit
-    value: int
-    relation: str
-    bound: int | Fraction
-    written: str
-    holds: bool
-    binding: str = ""
-
-    def __str__(self) -> str:
-        value, bound = compared(self.value, self.bound, self.unit)
-        where = f" ({self.binding.removesuffix('.default')})" if self.binding else ""
-        return f"{self.name} is {value}{where}, limit {self.relation} {bound}"
 
 
 @dataclass(frozen=True)
@@ -89,6 +30,7 @@ class Proved:
         settings: The number of settings before conditions and refusals.
         filtered: Whether conditions or the factory exclude some of them.
         effort: What the proof took.
+        problem: The question itself.
 
     >>> print(Proved("parameters <= 1 B", 1234567, False, Effort(2, 0.81)))
     parameters <= 1 B: proved for all 1,234,567 settings (2 regions, 0.8 s)
@@ -98,6 +40,34 @@ class Proved:
     settings: int | float
     filtered: bool
     effort: Effort
+    problem: Problem | None = field(default=None, repr=False, compare=False)
+
+    def check(self, *, time_limit: float = DEFAULT_SECONDS, progress: Progress | None = None) -> Certificate:
+        """Prove it once more, by something else than what proved it.
+
+        The settings are divided into boxes, and each is closed again: by exact evaluation, else by Z3.
+
+        Args:
+            time_limit: Seconds it may take.
+            progress: Is told what happens, in a few words at a time.
+
+        Raises:
+            DeclarationError: The verdict does not come from a question.
+
+        Example:
+            >>> import torch, fxcost as fc
+            >>> space = fc.Space(width=fc.Int(8, 64), batch=fc.Int(2, 32))
+            >>> @fc.model(space=space, example=lambda batch: torch.zeros(batch, 4))
+            ... def net(width):
+            ...     return torch.nn.Linear(4, width)
+            >>> print((fc.cost(net).flops <= "20 kFLOP").prove().check())
+            no setting satisfies flops > 20 kFLOP: checked, 2 boxes: 2 by evaluation
+        """
+        from fxcost.solve.certificates import certified
+
+        if self.problem is None:
+            raise DeclarationError(f"{self}: checked is what a question returned")
+        return certified(self.problem, ~self.problem.limit, Budget(time_limit, progress))
 
     def __bool__(self) -> bool:
         return True
@@ -237,6 +207,24 @@ class Infeasible:
             raise DeclarationError(f"{self}: explained is what `find`, `maximize` or `minimize` returned")
         return contradiction(self.problem, Budget(time_limit, progress))
 
+    def check(self, *, time_limit: float = DEFAULT_SECONDS, progress: Progress | None = None) -> Certificate:
+        """Prove it once more, by something else than what proved it.
+
+        The settings are divided into boxes, and each is closed again: by exact evaluation, else by Z3.
+
+        Args:
+            time_limit: Seconds it may take.
+            progress: Is told what happens, in a few words at a time.
+
+        Raises:
+            DeclarationError: The verdict does not come from a question.
+        """
+        from fxcost.solve.certificates import certified
+
+        if self.problem is None:
+            raise DeclarationError(f"{self}: checked is what a question returned")
+        return certified(self.problem, self.problem.limit, Budget(time_limit, progress))
+
     def __bool__(self) -> bool:
         return False
 
@@ -308,6 +296,31 @@ class Optimum:
         if self.problem is None or self.problem.goal is None:
             raise DeclarationError(f"{self}: explained is what `maximize` or `minimize` returned")
         return binding(self.problem, self.problem.goal, self.config, self.value)
+
+    def check(self, *, time_limit: float = DEFAULT_SECONDS, progress: Progress | None = None) -> Certificate:
+        """Evaluate the best setting, and prove once more that no other is better; see `Proved.check`.
+
+        Of several goals, the first is meant; `then` has the others.
+
+        Args:
+            time_limit: Seconds it may take.
+            progress: Is told what happens, in a few words at a time.
+
+        Raises:
+            DeclarationError: The verdict does not come from a question.
+            ExpressionError: The setting is not what the verdict says.
+        """
+        from fxcost.solve.certificates import certified
+        from fxcost.solve.goals import Goal
+
+        if self.problem is None or self.problem.goal is None:
+            raise DeclarationError(f"{self}: checked is what `maximize` or `minimize` returned")
+        limit, goal = self.problem.limit, Goal(self.problem.goal, self.problem.sign)
+        if goal.quantity(**self.config) != self.value or not limit.holds(**self.config):
+            raise ExpressionError(f"{self}: exact evaluation says otherwise")
+        better = goal.better(self.value)
+        more = limit & better if limit.comparisons else better
+        return certified(self.problem, more, Budget(time_limit, progress))
 
     def __bool__(self) -> bool:
         return True

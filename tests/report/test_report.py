@@ -17,7 +17,7 @@ from fxcost.report.repeats import alike
 from fxcost.report.subject import Subject, use_of
 from fxcost.report.terms import largest_terms
 from fxcost.report.text import as_text, columns, remarked
-from fxcost.solve.verdicts import Reading
+from fxcost.solve.effort import Reading
 from fxcost.units import Unit
 
 
