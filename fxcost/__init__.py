@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from fxcost.space import Float as Float
     from fxcost.space import Int as Int
     from fxcost.space import Space as Space
+    from fxcost.trace import Checkpointing as Checkpointing
+    from fxcost.trace import Inference as Inference
     from fxcost.trace import Switch as Switch
     from fxcost.trace import Training as Training
 
@@ -68,7 +70,7 @@ _HOMES = {
         "prove",
         "smallest",
     ),
-    "fxcost.trace": ("Switch", "Training"),
+    "fxcost.trace": ("Checkpointing", "Inference", "Switch", "Training"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _PACKAGES = ("errors", "units", "devices", "ops")

@@ -10,8 +10,8 @@ import torch
 
 from fxcost.cache.store import remember
 from fxcost.costs import DEFINITIONS, Region, Regions, hyperparameter
-from fxcost.devices import Device
-from fxcost.errors import ConfigError, DeclarationError, InvalidConfigError, UnknownDeviceError
+from fxcost.devices import Device, find
+from fxcost.errors import ConfigError, DeclarationError, InvalidConfigError
 from fxcost.expr import Domain, conditions
 from fxcost.factory import ModelFactory
 from fxcost.gpu import Card, GpuMemory, gpu_memory
@@ -22,7 +22,17 @@ from fxcost.solve import Partition, partition
 from fxcost.solve.budget import DEFAULT_SECONDS, Progress
 from fxcost.solve.partition import REGIONS
 from fxcost.space import AnyDomain, Config, Space
-from fxcost.trace import LossFunction, Subject, Together, Training, builds_all_options, generic_hint, trace
+from fxcost.trace import (
+    Gpu,
+    Inference,
+    LossFunction,
+    Subject,
+    Together,
+    Training,
+    builds_all_options,
+    generic_hint,
+    trace,
+)
 
 ATTEMPTS = 16
 
@@ -173,11 +183,12 @@ class Cost:
         return f"<cost of {use} of {self.factory!r}>"
 
 
-def cost(
+def cost(  # noqa: PLR0913 - a graph brings what @fc.model declares
     factory: ModelFactory | torch.export.ExportedProgram | torch.fx.GraphModule,
     example: Any = None,
     *,
     training: Training | None = None,
+    inference: Inference | None = None,
     space: Space | Mapping[str, AnyDomain] | None = None,
     loss: LossFunction | None = None,
     device: str = "cpu",
@@ -194,10 +205,11 @@ def cost(
             `@fc.model(example=...)`, or inputs whose sizes are fixed.
         training: The recipe of a training step; the second of two identical steps is what is counted. None is
             `model.eval()(batch)` under `no_grad`.
+        inference: How that inference is run; None is in fp32.
         space: Of a graph: the domains of `example`'s arguments; of a program: those of dynamic sizes that it
             leaves unbounded, or narrower ones.
         loss: Of a graph: from its output to a scalar tensor, as in `@fc.model(loss=...)`.
-        device: Whose operator choices are traced; "cpu" is the one there is.
+        device: Whose choices of operators and types are traced: `"cpu"`, or a GPU of `fxcost devices`.
         cache: Whether what an earlier process found is read from disk, and what is found is written there.
 
     Raises:
@@ -205,7 +217,7 @@ def cost(
             declared twice.
         FactoryError: The factory, its example or its model raised for every configuration tried.
         DataDependentError: The model asks for a tensor's data.
-        UnknownDeviceError: `device` is not "cpu".
+        UnknownDeviceError: `device` is neither "cpu" nor a GPU of the catalogue.
 
     Example:
         >>> import torch, fxcost as fc
@@ -224,10 +236,8 @@ def cost(
         raise DeclarationError(
             f"fc.cost({factory!r}): @fc.model has declared its example, space and loss; leave them out here"
         )
-    if device != "cpu":
-        raise UnknownDeviceError(
-            f'fc.cost(device={device!r}): operators are chosen as the CPU chooses them; write device="cpu"'
-        )
+    if training is not None and inference is not None:
+        raise DeclarationError("fc.cost: a model is trained or used; give training= or inference=, not both")
     subject = Subject(
         factory=factory.__wrapped__,  # type: ignore[attr-defined]
         factory_names=factory.factory_names,
@@ -236,6 +246,8 @@ def cost(
         loss=factory.loss,
         training=training,
         dynamic=factory.dynamic,
+        inference=inference or Inference(),
+        gpu=None if device == "cpu" else Gpu(find(device).compute_capability),
     )
     domain = Domain(factory.space)
     answered: set[str] = set()

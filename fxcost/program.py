@@ -126,8 +126,9 @@ class Program:
 
     Attributes:
         graph: ATen operators of the measured run in eager order. Each node's `meta` holds
-            `value` (a `TensorMeta`, a tuple of them, or another result), `phase`, `module`, `source`
-            and `gate`: it runs where that holds; of an operator on lists, one gate for each entry.
+            `value` (a `TensorMeta`, a tuple of them, or another result), `phase`, `module`, `source`, `times`
+            (how often the run does the same) and `gate`: it runs where that holds; of an operator on lists,
+            one gate for each entry.
         hint: The configuration the trace ran at.
         weights: Parameters and buffers.
         storages: Every storage seen, by index.

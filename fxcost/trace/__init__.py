@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from fxcost.trace.checkpointing import Checkpointing
+from fxcost.trace.cuda import Gpu
 from fxcost.trace.gates import Together
 from fxcost.trace.hints import generic_hint
 from fxcost.trace.questions import PinnedError
-from fxcost.trace.recipe import LossFunction, Training
+from fxcost.trace.recipe import Inference, LossFunction, Training
 from fxcost.trace.switch import Switch
 from fxcost.trace.tracing import Subject, builds_all_options, trace
 
 __all__ = [
+    "Checkpointing",
+    "Gpu",
+    "Inference",
     "LossFunction",
     "PinnedError",
     "Subject",

@@ -9,7 +9,7 @@ import sympy
 import torch
 from torch import nn
 
-from fxcost.program import Program, Storage, Weight
+from fxcost.program import Event, Program, Storage, Weight
 from fxcost.space import Config
 from fxcost.trace.lifetimes import Lifetimes, lifetimes
 from fxcost.trace.recorder import Recorder, size_of
@@ -22,29 +22,29 @@ class Measured:
 
     Attributes:
         alive: What lived when it started.
+        events: What was allocated and released from then on.
         end_of_forward: After how many events the forward pass was over; None in inference.
         loss: What the loss was in.
         gradients: What the gradients were in.
-        state: What the optimizer's state is in.
+        state: What the optimizer's state is in, and all else that lives from step to step.
     """
 
     alive: set[int]
+    events: tuple[Event, ...]
     end_of_forward: int | None = None
     loss: int = -1
     gradients: tuple[int, ...] = ()
     state: tuple[int, ...] = ()
 
 
-def finished(
-    recorder: Recorder, hint: Config, model: nn.Module, batch: Sequence[torch.Tensor], run: Measured
-) -> Program:
+def finished(recorder: Recorder, hint: Config, model: nn.Module, batch: set[int], run: Measured) -> Program:
     """Return the program of a recorded run.
 
     Args:
         recorder: What recorded it.
         hint: Where it was traced.
         model: The model, after the run.
-        batch: The batch's tensors.
+        batch: The storages of the batch's tensors.
         run: What is known of the run.
     """
     split = _split(recorder, run)
@@ -54,7 +54,7 @@ def finished(
     storages = described(
         recorder.births,
         weights=weights,
-        batch={recorder.storage_of(tensor) for tensor in batch},
+        batch=batch,
         state=set(run.state),
         gradients=set(run.gradients),
         saved={split.storage[piece] for piece in saved},
@@ -75,8 +75,8 @@ def finished(
 
 def _split(recorder: Recorder, run: Measured) -> Lifetimes:
     existences = [birth.existence for birth in recorder.births]
-    mark = len(recorder.events) if run.end_of_forward is None else run.end_of_forward
-    return lifetimes(existences, sorted(run.alive), recorder.events, mark, recorder.gating.gates)
+    mark = len(run.events) if run.end_of_forward is None else run.end_of_forward
+    return lifetimes(existences, sorted(run.alive), run.events, mark, recorder.gating.gates)
 
 
 def _pieces(storages: Sequence[Storage], split: Lifetimes) -> tuple[Storage, ...]:

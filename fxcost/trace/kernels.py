@@ -263,6 +263,22 @@ def trilinear(
     return i1.new_empty([size for axis, size in enumerate(whole) if axis not in sumdim])
 
 
+def cudnn_batch_norm(
+    image: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    running_mean: torch.Tensor | None,
+    running_var: torch.Tensor | None,
+    training: bool,
+    factor: float,
+    epsilon: float,
+) -> tuple[torch.Tensor, ...]:
+    """Normalise channels: the statistics have the weight's type; a norm by itself reserves nothing."""
+    statistics = weight.new_empty((image.shape[1],) if training else (0,))
+    reserve = torch.empty((0,), dtype=torch.uint8)
+    return torch.empty_like(image), statistics, torch.empty_like(statistics), reserve
+
+
 INTERPOLATIONS = (
     "upsample_linear1d",
     "upsample_bilinear2d",
@@ -275,6 +291,7 @@ RULES: dict[torch._ops.OpOverload, Kernel] = {
     **quick.RULES,
     aten.addcmul.default: addcmul,
     aten.baddbmm.default: baddbmm,
+    aten.cudnn_batch_norm.default: cudnn_batch_norm,
     aten._grouped_mm.default: grouped_mm,
     aten.constant_pad_nd.default: constant_pad_nd,
     aten.mkldnn_rnn_layer.default: mkldnn_rnn_layer,

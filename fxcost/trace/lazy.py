@@ -28,12 +28,12 @@ def materialize(_original: Callable[..., Any]) -> Callable[..., None]:
         tensor: torch.Tensor = torch.empty(shape, dtype=dtype or placeholder.dtype)
         if isinstance(placeholder, UninitializedParameter):
             tensor = nn.Parameter(tensor, requires_grad=placeholder.requires_grad)
-        _swap(placeholder, tensor)
+        exchange(placeholder, tensor)
 
     return become
 
 
-def _swap(placeholder: Any, tensor: Any) -> None:
+def exchange(placeholder: Any, tensor: Any) -> None:
     """Exchange two tensors as `torch.utils.swap_tensors` does, which a memo of the fake mode would stop."""
     placeholder.__class__, tensor.__class__ = tensor.__class__, placeholder.__class__
     placeholder.__dict__, tensor.__dict__ = tensor.__dict__, placeholder.__dict__

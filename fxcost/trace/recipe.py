@@ -9,8 +9,39 @@ from typing import Any
 import torch
 
 from fxcost.errors import DeclarationError, FactoryError
+from fxcost.trace.checkpointing import Checkpointing, Policy
+from fxcost.trace.precision import Precision, precision_of
 
+BACKENDS = ("flash", "efficient", "cudnn", "math")
 LossFunction = Callable[[Any], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Inference:
+    """One use of a model that is not trained: `model.eval()` under `no_grad`.
+
+    Args:
+        precision: As in `Training`; without a gradient there is nothing to scale.
+        channels_last: As in `Training`.
+        attention: As in `Training`.
+
+    Example:
+        >>> Inference(precision="bf16-true").numbers.weights
+        torch.bfloat16
+    """
+
+    precision: str = "fp32"
+    channels_last: bool = False
+    attention: str | None = None
+
+    def __post_init__(self) -> None:
+        precision_of(self.precision, "Inference")
+        _check_attention(self.attention, "Inference")
+
+    @property
+    def numbers(self) -> Precision:
+        """What the precision's name means."""
+        return precision_of(self.precision, "Inference")
 
 
 @dataclass(frozen=True)
@@ -21,14 +52,42 @@ class Training:
         optimizer: A `torch.optim` class, or a callable from parameters to an optimizer. Where it leaves
             `foreach` open, foreach is used, as CUDA does.
         options: Keyword arguments for the optimizer, such as `{"lr": 0.1, "momentum": 0.9}`.
+        precision: `"fp32"`; `"tf32"`, which stores what fp32 does; `"fp16-mixed"` and `"bf16-mixed"`:
+            autocast around the forward pass and the loss, and for fp16 a `GradScaler`; `"fp16-true"` and
+            `"bf16-true"`: the model and floating inputs converted.
+        accumulation: Micro-batches in a step, each as large as the example; their gradients are added up.
+        set_to_none: As in `optimizer.zero_grad(set_to_none=...)`: if not, gradients stay allocated.
+        clip_norm: The `max_norm` of `clip_grad_norm_`, with `foreach` as the optimizer has it.
+        clip_value: The `clip_value` of `clip_grad_value_`, likewise.
+        ema: The decay of an `AveragedModel` that keeps a moving average of the weights.
+        checkpoint: Which modules run again in the backward pass: a `Checkpointing`, or its `modules`.
+        channels_last: Whether weights and inputs of 4 dimensions are laid out with channels last.
+        attention: The only backend that `scaled_dot_product_attention` may take: `"flash"`, `"efficient"`,
+            `"cudnn"` or `"math"`, as under `torch.nn.attention.sdpa_kernel`; None leaves the choice to torch.
+        scaler: Whether a `GradScaler` scales the loss; None leaves it to the precision.
+        backward_in_autocast: Whether the backward pass is inside of autocast, too, whose casts of weights
+            live until its end.
+        loss: From the model's output to a scalar tensor; None is that of `@fc.model(loss=...)`.
 
     Example:
-        >>> Training(torch.optim.SGD, options={"momentum": 0.9}).optimizer.__name__
-        'SGD'
+        >>> Training(torch.optim.SGD, options={"momentum": 0.9}, precision="bf16-mixed").numbers.autocast
+        torch.bfloat16
     """
 
     optimizer: Callable[..., torch.optim.Optimizer]
     options: Mapping[str, Any] = field(default_factory=dict)
+    precision: str = "fp32"
+    accumulation: int = 1
+    set_to_none: bool = True
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    ema: float | None = None
+    checkpoint: Checkpointing | Policy | None = None
+    channels_last: bool = False
+    attention: str | None = None
+    scaler: bool | None = None
+    backward_in_autocast: bool = False
+    loss: LossFunction | None = None
 
     def __post_init__(self) -> None:
         if not callable(self.optimizer):
@@ -36,6 +95,40 @@ class Training:
                 f"Training(optimizer={self.optimizer!r}): an optimizer class or a callable is needed; "
                 "write Training(optimizer=torch.optim.AdamW)"
             )
+        numbers = precision_of(self.precision, "Training")
+        _check_attention(self.attention, "Training")
+        if isinstance(self.accumulation, bool) or not isinstance(self.accumulation, int):
+            raise DeclarationError(f"Training(accumulation={self.accumulation!r}): write how many, as an int")
+        if self.accumulation < 1:
+            raise DeclarationError(f"Training(accumulation={self.accumulation}): a step has at least one")
+        if self.clip_norm is not None and self.clip_value is not None:
+            raise DeclarationError("Training: clip gradients by clip_norm= or by clip_value=, not both")
+        if self.ema is not None and not 0 <= self.ema <= 1:
+            raise DeclarationError(f"Training(ema={self.ema}): the decay is between 0 and 1, such as 0.999")
+        if self.backward_in_autocast and numbers.autocast is None:
+            raise DeclarationError(
+                f'Training(backward_in_autocast=True): "{self.precision}" has no autocast; '
+                'write precision="fp16-mixed" or "bf16-mixed"'
+            )
+        if not (self.checkpoint is None or isinstance(self.checkpoint, Checkpointing)):
+            Checkpointing(self.checkpoint)
+
+    @property
+    def numbers(self) -> Precision:
+        """What the precision's name means."""
+        return precision_of(self.precision, "Training")
+
+    @property
+    def checkpointing(self) -> Checkpointing | None:
+        """Which modules are checkpointed."""
+        if self.checkpoint is None or isinstance(self.checkpoint, Checkpointing):
+            return self.checkpoint
+        return Checkpointing(self.checkpoint)
+
+    @property
+    def scales(self) -> bool:
+        """Whether a GradScaler scales the loss."""
+        return self.numbers.scaled if self.scaler is None else self.scaler
 
     def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
         """Return the optimizer of some parameters."""
@@ -46,6 +139,12 @@ class Training:
             if "foreach" in group and group["foreach"] is None and not group.get("fused"):
                 group["foreach"] = True
         return optimizer
+
+
+def _check_attention(backend: str | None, who: str) -> None:
+    if backend is not None and backend not in BACKENDS:
+        known = ", ".join(f'"{each}"' for each in BACKENDS)
+        raise DeclarationError(f"{who}(attention={backend!r}): write one of {known}, or leave it out")
 
 
 def sum_of_output(output: Any) -> torch.Tensor:

@@ -88,7 +88,8 @@ class Birth:
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Watches the operators of one trace.
 
-    Whoever drives the run sets `phase` and, for the optimizer's step, `stepped`: when a parameter takes part.
+    Whoever drives the run sets `phase`; `times`, how often the run does the same; and, for the optimizer's
+    step, `stepped`: when a parameter takes part.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.graph = torch.fx.Graph()
         self.known = KnownValues()
         self.phase = Phase.CONSTRUCT
+        self.times = 1
         self.births: list[Birth] = []
         self.events: list[Event] = []
         self.alive: dict[int, int] = {}
@@ -182,7 +184,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if isinstance(leaf, torch.Tensor):
                 self.see(leaf, str(func), place.module, place.source, gates.of_result(position))
         node.meta.update(value=tree_map(self.meta, result), phase=self.phase)
-        node.meta.update(module=place.module, source=place.source, gate=gates.of_node)
+        node.meta.update(module=place.module, source=place.source, gate=gates.of_node, times=self.times)
         if isinstance(result, torch.Tensor):
             result.__dict__[NODE] = node
         elif isinstance(result, (tuple, list)):
@@ -190,10 +192,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _adds_gradients(self, args: Sequence[Any]) -> bool:
         """Tell whether arguments are gradients: the autograd engine adds those that reach one tensor."""
-        return self.phase is Phase.BACKWARD and all(
+        return self._differentiates() and all(
             isinstance(argument, torch.Tensor) and self._phase_of(argument) is Phase.BACKWARD
             for argument in args
         )
+
+    def _differentiates(self) -> bool:
+        """Tell whether backward operators run, and no checkpointed module for the second time."""
+        return self.phase is Phase.BACKWARD and not self._module_stack
 
     def _phase_of(self, tensor: torch.Tensor) -> Phase | None:
         index = self.alive.get(tensor.untyped_storage()._cdata)
@@ -307,7 +313,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
         Backward operators take those of the forward operator that they differentiate.
         """
-        if self.phase is Phase.BACKWARD:
+        if self._differentiates():
             node: Any = torch._C._current_autograd_node()
             if node is None:
                 return NOWHERE

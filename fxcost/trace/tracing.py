@@ -6,33 +6,34 @@ import contextlib
 import gc
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
 from unittest.mock import patch
 
 import sympy
-import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._pytree import tree_leaves
 
 from fxcost.errors import FactoryError, FxcostError
 from fxcost.expr.domain import Domain
-from fxcost.program import Phase, Program, Source
+from fxcost.program import Program, Source
 from fxcost.space import Config, Dynamic
 from fxcost.trace.alternatives import Alternatives
 from fxcost.trace.construction import model_modules, symbolic_construction
+from fxcost.trace.cuda import Gpu, imposed
 from fxcost.trace.dynamic import AnsweringEnv, DataAnswers
-from fxcost.trace.finishing import Measured, finished
+from fxcost.trace.finishing import finished
 from fxcost.trace.gates import Gates, Together
 from fxcost.trace.lazy import initialise
 from fxcost.trace.models import LookedUpError, Models, OptionRefusedError
 from fxcost.trace.options import option
+from fxcost.trace.preparing import tensors_of
 from fxcost.trace.questions import OWN_FOLDER, TORCH_FOLDER
-from fxcost.trace.recipe import LossFunction, Training, sum_of_output
+from fxcost.trace.recipe import Inference, LossFunction, Training
 from fxcost.trace.recorder import Recorder
 from fxcost.trace.switch import reached
+from fxcost.trace.using import Use
 
 Result = TypeVar("Result")
 
@@ -48,6 +49,8 @@ class Subject:
         loss: From the model's output to a scalar; None is the sum of the output.
         training: The recipe, or None for one inference under `no_grad`.
         dynamic: What data decides, as declared.
+        inference: How that inference is run.
+        gpu: Whose choices are imposed; None are the CPU's own.
     """
 
     factory: Callable[..., nn.Module]
@@ -57,6 +60,8 @@ class Subject:
     loss: LossFunction | None = None
     training: Training | None = None
     dynamic: tuple[Dynamic, ...] = ()
+    inference: Inference = field(default_factory=Inference)
+    gpu: Gpu | None = None
 
 
 def trace(
@@ -152,6 +157,8 @@ class _Run:
         self.env.alternatives = Alternatives(self.env, self.gates, self.recorder)
         self.models = models
         taken = {*subject.factory_names, *subject.example_names}
+        self.use = Use(self.recorder, subject.training, subject.inference, subject.loss)
+        self.batch: set[int] = set()
         self.values = {name: self._value(name) for name in hint if name in taken}
 
     def _value(self, name: str) -> Any:
@@ -176,11 +183,9 @@ class _Run:
         with _without_garbage_collection(), self._modes():
             with self._user_code():
                 model, batch = self._construct()
-                loss_of = self.subject.loss or sum_of_output
                 args, kwargs = _inputs(batch)
-            if self.subject.training is None:
-                return self._infer(model, batch, args, kwargs)
-            return self._train(model, batch, self.subject.training, args, kwargs, loss_of)
+                run = self.use.measured(model, lambda: model(*args, **kwargs))
+            return finished(self.recorder, self.hint, model, self.batch, run)
 
     def builds_all(self) -> bool:
         """Build the model, and no more; tell whether no option was refused."""
@@ -199,6 +204,7 @@ class _Run:
         with (
             symbolic_construction(self.env.positions),
             patch.object(nn.Module, "__call__", watched_call),
+            imposed(self.subject.gpu, self.use.recipe.attention),
             self.fake_mode,
             self.recorder,
         ):
@@ -221,6 +227,7 @@ class _Run:
         model = self._model()
         batch = subject.example(**{name: self.values[name] for name in subject.example_names})
         initialise(model, *_inputs(batch))
+        model, batch = self.use.prepared(model, batch)
         recorder.name_modules(model)
         for parameter_or_buffer, gate in reached(model, self.gates):
             recorder.restrict(parameter_or_buffer, gate)
@@ -229,8 +236,9 @@ class _Run:
             recorder.known.forget(parameter)
         for buffer in model.buffers():
             recorder.see(buffer, "buffer", "", None)
-        for tensor in _tensors(batch):
+        for tensor in tensors_of(batch):
             recorder.see(tensor, "batch", "", None)
+            self.batch.add(recorder.storage_of(tensor))
             recorder.known.typical(tensor)
             if tensor.is_floating_point() or tensor.is_complex():
                 recorder.known.forget(tensor)  # tokens and masks are typical, floats are not
@@ -251,92 +259,11 @@ class _Run:
                 raise LookedUpError(name)
         return model
 
-    def _infer(self, model: nn.Module, batch: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Program:
-        model.eval()
-        alive = self._start(Phase.FORWARD)
-        with torch.no_grad(), self._user_code():
-            model(*args, **kwargs)
-        return self._finish(model, batch, Measured(alive))
-
-    def _train(
-        self,
-        model: nn.Module,
-        batch: Any,
-        training: Training,
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
-        loss_of: LossFunction,
-    ) -> Program:
-        optimizer = self._optimizer_with_state(model, training)
-        alive = self._start(Phase.FORWARD)
-        with self._user_code():
-            loss = loss_of(model(*args, **kwargs))
-            end_of_forward, loss_storage = len(self.recorder.events), self.recorder.storage_of(loss)
-            self.recorder.phase = Phase.BACKWARD
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.recorder.phase = Phase.STEP
-            gradients = self._gradients(model)
-            unused = self._without_gradient(model, optimizer)
-            optimizer.step()
-            optimizer.zero_grad()
-        events_end = len(self.recorder.events)
-        del loss
-        del self.recorder.events[events_end:]
-        state, unused_state = self._state(optimizer, unused)
-        run = Measured(alive - unused_state, end_of_forward, loss_storage, gradients, state)
-        return self._finish(model, batch, run)
-
-    def _optimizer_with_state(self, model: nn.Module, training: Training) -> torch.optim.Optimizer:
-        """Take a step on made-up gradients, after which the optimizer's state exists."""
-        optimizer = training.build(model.parameters())
-        for parameter in model.parameters():
-            if parameter.requires_grad:
-                parameter.grad = torch.empty_like(parameter)
-        with self._user_code():
-            optimizer.step()
-            optimizer.zero_grad()
-        return optimizer
-
-    def _start(self, phase: Phase) -> set[int]:
-        """Begin the measured run: forget earlier events, return what is alive."""
-        self.recorder.phase = phase
-        self.recorder.events.clear()
-        return set(self.recorder.alive.values())
-
-    def _gradients(self, model: nn.Module) -> tuple[int, ...]:
-        return tuple(self.recorder.storage_of(p.grad) for p in model.parameters() if p.grad is not None)
-
-    def _without_gradient(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> set[int]:
-        """Return the parameters that got no gradient; where others got none, they have no state."""
-        for parameter in model.parameters():
-            if parameter.grad is not None:
-                presence = self.recorder.presence(parameter.grad)
-                self.recorder.stepped[self.recorder.storage_of(parameter)] = presence
-                for tensor in _tensors(optimizer.state.get(parameter, {})):
-                    self.recorder.restrict(tensor, presence)
-        return {id(parameter) for parameter in model.parameters() if parameter.grad is None}
-
-    def _state(self, optimizer: torch.optim.Optimizer, unused: set[int]) -> tuple[tuple[int, ...], set[int]]:
-        """Return the storages of the optimizer's state, and those of parameters that got no gradient."""
-        used: set[int] = set()
-        idle: set[int] = set()
-        for parameter, state in optimizer.state.items():
-            storages = {self.recorder.storage_of(tensor) for tensor in _tensors(state)}
-            (idle if id(parameter) in unused else used).update(storages)
-        return tuple(sorted(used)), idle - used
-
-    def _finish(self, model: nn.Module, batch: Any, run: Measured) -> Program:
-        return finished(self.recorder, self.hint, model, _tensors(batch), run)
-
 
 def _inputs(batch: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
     if isinstance(batch, Mapping):
         return (), batch
     return (batch if isinstance(batch, tuple) else (batch,)), {}
-
-
-def _tensors(tree: Any) -> list[torch.Tensor]:
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
 
 
 @contextlib.contextmanager

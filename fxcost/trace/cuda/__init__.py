@@ -1,0 +1,8 @@
+"""What PyTorch chooses on a GPU, imposed while a model is traced on a CPU: one file for each choice."""
+
+from __future__ import annotations
+
+from fxcost.trace.cuda.gpu import Gpu
+from fxcost.trace.cuda.imposing import imposed
+
+__all__ = ["Gpu", "imposed"]

@@ -1,0 +1,122 @@
+"""What a training step does, in the order in which a user's loop does it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from fxcost.trace.precision import Precision
+from fxcost.trace.recipe import LossFunction, Training
+
+
+class Scaler(torch.amp.GradScaler):
+    """A GradScaler that finds no overflow: it takes every step."""
+
+    def _maybe_opt_step(
+        self, optimizer: torch.optim.Optimizer, optimizer_state: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        del optimizer_state  # holds what was found, which data decides
+        optimizer.step(*args, **kwargs)
+
+
+class Step:
+    """A training step of a model by a recipe.
+
+    Args:
+        model: What is trained.
+        training: The recipe.
+        call: Runs the model on the batch.
+        loss_of: From the model's output to a scalar.
+    """
+
+    def __init__(
+        self, model: nn.Module, training: Training, call: Callable[[], Any], loss_of: LossFunction
+    ) -> None:
+        self.model = model
+        self.training = training
+        self.call = call
+        self.loss_of = loss_of
+        self.optimizer = training.build(model.parameters())
+        self.scaler = Scaler("cpu") if training.scales else None
+        self.average = _average_of(model, training.ema)
+
+    def autocast(self, *, backward: bool) -> AbstractContextManager[Any]:
+        """Return the autocast around a forward pass and its loss, or around both passes."""
+        here = backward is self.training.backward_in_autocast
+        return autocast_of(self.training.numbers) if here else contextlib.nullcontext()
+
+    def times(self) -> tuple[int, ...]:
+        """Return how often the first micro-batch is run, and the second: all others are like the second."""
+        accumulation = self.training.accumulation
+        return (1,) if accumulation == 1 else (1, accumulation - 1)
+
+    def loss(self) -> torch.Tensor:
+        """Run the model and return the loss of a micro-batch."""
+        with self.autocast(backward=False):
+            loss = self.loss_of(self.call())
+            return loss if self.training.accumulation == 1 else loss / self.training.accumulation
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Differentiate a loss."""
+        (loss if self.scaler is None else self.scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
+
+    def update(self) -> None:
+        """Clip the gradients, step, and average the weights."""
+        self._clip()
+        if self.scaler is None:
+            self.optimizer.step()
+        else:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+
+    def clear(self) -> None:
+        """Be done with the gradients."""
+        self.optimizer.zero_grad(set_to_none=self.training.set_to_none)
+
+    def warm_up(self) -> None:
+        """Do what the first step does beyond its passes: make what lives until the next."""
+        if self.scaler is not None:
+            self.scaler.scale(torch.zeros(()))
+        self.update()
+        self.clear()
+
+    def kept(self) -> list[torch.Tensor]:
+        """Return the tensors that live from step to step besides the model's and the optimizer's."""
+        held: list[torch.Tensor] = []
+        if self.scaler is not None:
+            held += [t for t in (self.scaler._scale, self.scaler._growth_tracker) if t is not None]
+        if self.average is not None:
+            held += [*self.average.parameters(), *self.average.buffers()]
+        return held
+
+    def _clip(self) -> None:
+        training = self.training
+        if training.clip_norm is None and training.clip_value is None:
+            return
+        if self.scaler is not None:
+            self.scaler.unscale_(self.optimizer)
+        foreach = any(group.get("foreach") or group.get("fused") for group in self.optimizer.param_groups)
+        if training.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), training.clip_norm, foreach=foreach)
+        if training.clip_value is not None:
+            nn.utils.clip_grad_value_(self.model.parameters(), training.clip_value, foreach=foreach)
+
+
+def autocast_of(numbers: Precision) -> AbstractContextManager[Any]:
+    """Return the autocast of a precision, which does nothing where it has none."""
+    return contextlib.nullcontext() if numbers.autocast is None else torch.autocast("cpu", numbers.autocast)
+
+
+def _average_of(model: nn.Module, decay: float | None) -> AveragedModel | None:
+    if decay is None:
+        return None
+    averages: Any = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    return AveragedModel(model, multi_avg_fn=averages)

@@ -1,0 +1,147 @@
+"""Uses a model as a recipe says, while a recorder watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from fxcost.program import Phase
+from fxcost.trace.finishing import Measured
+from fxcost.trace.gradients import KeptGradients
+from fxcost.trace.preparing import converted_batch, converted_model, tensors_of
+from fxcost.trace.recipe import Inference, LossFunction, Training, sum_of_output
+from fxcost.trace.recorder import Recorder
+from fxcost.trace.stepping import Step, autocast_of
+
+
+@dataclass(frozen=True)
+class Use:
+    """One use of a model.
+
+    Attributes:
+        recorder: What watches.
+        training: The recipe of a training step, None for an inference.
+        inference: How an inference is run.
+        loss: From the model's output to a scalar, where the recipe has none; None is the sum of the output.
+    """
+
+    recorder: Recorder
+    training: Training | None
+    inference: Inference
+    loss: LossFunction | None
+
+    @property
+    def recipe(self) -> Training | Inference:
+        """The recipe, whichever it is."""
+        return self.training or self.inference
+
+    def prepared(self, model: nn.Module, batch: Any) -> tuple[nn.Module, Any]:
+        """Return a model and its batch as the recipe uses them."""
+        numbers, last = self.recipe.numbers, self.recipe.channels_last
+        model = converted_model(model, numbers, channels_last=last)
+        if self.training is not None and self.training.checkpointing is not None:
+            self.training.checkpointing.apply(model, self.recorder.inside)
+        return model, converted_batch(batch, numbers, channels_last=last)
+
+    def measured(self, model: nn.Module, call: Callable[[], Any]) -> Measured:
+        """Use a model.
+
+        Args:
+            model: A prepared model.
+            call: Runs it on its batch.
+        """
+        if self.training is not None:
+            return self._train(model, self.training, call)
+        model.eval()
+        alive = self._start()
+        with torch.no_grad(), autocast_of(self.inference.numbers):
+            call()
+        return Measured(alive, tuple(self.recorder.events))
+
+    def _train(self, model: nn.Module, training: Training, call: Callable[[], Any]) -> Measured:
+        recorder = self.recorder
+        step = Step(model, training, call, training.loss or self.loss or sum_of_output)
+        self._warm_up(step)
+        kept = KeptGradients(model, recorder)
+        alive = self._start()
+        passes = self._passes(step)
+        recorder.phase = Phase.STEP
+        alive -= kept.settle()
+        gradients = tuple(recorder.storage_of(p.grad) for p in model.parameters() if p.grad is not None)
+        unused = self._without_gradient(model, step.optimizer)
+        step.update()
+        step.clear()
+        events = tuple(recorder.events)
+        state, unused_state = self._state(step, unused)
+        alive -= unused_state
+        return Measured(alive, events, passes.end_of_forward, passes.storage, gradients, state)
+
+    @staticmethod
+    def _warm_up(step: Step) -> None:
+        """Take a step on made-up gradients, after which what lives from step to step exists."""
+        for parameter in step.model.parameters():
+            if parameter.requires_grad:
+                parameter.grad = torch.empty_like(parameter)
+        step.warm_up()
+
+    def _start(self) -> set[int]:
+        """Begin the measured run: forget earlier events, return what is alive."""
+        self.recorder.phase = Phase.FORWARD
+        self.recorder.events.clear()
+        return set(self.recorder.alive.values())
+
+    def _passes(self, step: Step) -> _Passes:
+        """Run forward and backward of the micro-batches; those after the second are like the second."""
+        recorder, passes = self.recorder, _Passes()
+        for times in step.times():
+            recorder.times, recorder.phase = times, Phase.FORWARD
+            with step.autocast(backward=True):
+                passes.loss = step.loss()
+                passes.note(len(recorder.events), recorder.storage_of(passes.loss))
+                recorder.phase = Phase.BACKWARD
+                step.backward(passes.loss)
+        recorder.times = 1
+        return passes
+
+    def _without_gradient(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> set[int]:
+        """Return the parameters that got no gradient; where others got none, they have no state."""
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                presence = self.recorder.presence(parameter.grad)
+                self.recorder.stepped[self.recorder.storage_of(parameter)] = presence
+                for tensor in tensors_of(optimizer.state.get(parameter, {})):
+                    self.recorder.restrict(tensor, presence)
+        return {id(parameter) for parameter in model.parameters() if parameter.grad is None}
+
+    def _state(self, step: Step, unused: set[int]) -> tuple[tuple[int, ...], set[int]]:
+        """Return the storages of what lives from step to step, and those of parameters without gradient."""
+        used = set(map(self.recorder.storage_of, step.kept()))
+        idle: set[int] = set()
+        for parameter, state in step.optimizer.state.items():
+            storages = {self.recorder.storage_of(tensor) for tensor in tensors_of(state)}
+            (idle if id(parameter) in unused else used).update(storages)
+        return tuple(sorted(used)), idle - used
+
+
+@dataclass
+class _Passes:
+    """What is kept of forward and backward passes.
+
+    Attributes:
+        loss: The last loss, alive until the step is over.
+        end_of_forward: After how many events the first forward pass was over.
+        storage: The storage of the first loss.
+    """
+
+    loss: torch.Tensor | None = None
+    end_of_forward: int | None = None
+    storage: int = -1
+
+    def note(self, end_of_forward: int, storage: int) -> None:
+        """Note the end of a forward pass, if it is the first one's."""
+        if self.end_of_forward is None:
+            self.end_of_forward, self.storage = end_of_forward, storage
