@@ -43,6 +43,8 @@ class Cost:
     Attributes:
         factory: The decorated factory.
         training: The recipe, None for one inference under `no_grad`.
+        inference: How that inference is run.
+        device: Whose choices of operators and types were traced.
         regions: The paths of the factory traced so far.
         parameters, trainable_parameters, buffers, weight_bytes, flops, pointwise_flops, traffic, bytes_read,
             bytes_written, activations, peak_memory: The quantities; each says what it `counts`.
@@ -60,9 +62,18 @@ class Cost:
     activations: Quantity
     peak_memory: Quantity
 
-    def __init__(self, factory: ModelFactory, training: Training | None, regions: Regions) -> None:
+    def __init__(
+        self,
+        factory: ModelFactory,
+        training: Training | None,
+        regions: Regions,
+        inference: Inference | None = None,
+        device: str = "cpu",
+    ) -> None:
         self.factory = factory
         self.training = training
+        self.inference = inference
+        self.device = device
         self.regions = regions
         self.quantities = {definition.name: Quantity(definition, regions) for definition in DEFINITIONS}
         self.__dict__.update(self.quantities)
@@ -270,4 +281,4 @@ def cost(  # noqa: PLR0913 - a graph brings what @fc.model declares
             break
         regions.at(hint)
     factory.check_answered(answered)
-    return Cost(factory, training, regions)
+    return Cost(factory, training, regions, inference, device)

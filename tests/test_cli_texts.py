@@ -11,7 +11,7 @@ import torch
 
 import fxcost as fc
 from fxcost.cli.limits import read_limit
-from fxcost.cli.recipes import training_of
+from fxcost.cli.recipes import recipe_of, training_of
 from fxcost.cli.settings import restriction_of
 from fxcost.errors import ConfigError, DeclarationError, EmptySpaceError, FxcostError, TargetError, UnitError
 
@@ -173,3 +173,13 @@ def test_a_wrong_recipe_says_what_to_write(recipes: Path) -> None:
         training_of(f"{recipes}:number")
     with pytest.raises(TargetError, match="has no momentun; did you mean momentum"):
         training_of(f"{recipes}:momentun")
+
+
+def test_options_of_a_recipe_are_its_fields() -> None:
+    training, inference = recipe_of("sgd", {"precision": "bf16-mixed", "accumulation": 4, "checkpoint": "0"})
+    assert training == fc.Training(torch.optim.SGD, precision="bf16-mixed", accumulation=4, checkpoint="0")
+    assert inference is None
+    assert recipe_of("none", {"precision": "bf16-true"}) == (None, fc.Inference(precision="bf16-true"))
+    assert recipe_of("none", {}) == (None, None)
+    with pytest.raises(DeclarationError, match="write --training adamw, too"):
+        recipe_of("none", {"ema": 0.9})

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import click
@@ -20,11 +20,25 @@ class Asked:
         target: The factory.
         training: The recipe.
         settings: What is set of the hyperparameters.
+        recipe: What is said of the recipe besides, by the names of its fields.
     """
 
     target: str
     training: str
     settings: tuple[str, ...]
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+
+RECIPE = (
+    click.option("--precision", metavar="fp32|bf16-mixed|...", help="The types, as of fc.Training."),
+    click.option("--accumulation", type=int, metavar="COUNT", help="Micro-batches in a training step."),
+    click.option("--checkpoint", metavar="PATTERN", help="What runs twice, such as 'blocks.*'."),
+    click.option("--clip-norm", type=float, metavar="NORM", help="Clip gradients by their norm."),
+    click.option("--ema", type=float, metavar="DECAY", help="Keep a moving average of the weights."),
+    click.option("--channels-last", is_flag=True, default=None, help="Lay pictures out with channels last."),
+    click.option("--attention", metavar="flash|efficient|cudnn|math", help="The only backend of attention."),
+)
+RECIPE_FIELDS = ("precision", "accumulation", "checkpoint", "clip_norm", "ema", "channels_last", "attention")
 
 
 def about_a_factory(command: Command) -> Command:
@@ -47,8 +61,12 @@ def about_a_factory(command: Command) -> Command:
     )
     @functools.wraps(command)
     def called(*args: Any, target: str, training: str, settings: tuple[str, ...], **others: Any) -> Any:
-        return command(*args, asked=Asked(target, training, settings), **others)
+        said = {name: others.pop(name) for name in RECIPE_FIELDS}
+        recipe = {name: value for name, value in said.items() if value is not None}
+        return command(*args, asked=Asked(target, training, settings, recipe), **others)
 
+    for option in reversed(RECIPE):
+        called = option(called)
     return called
 
 

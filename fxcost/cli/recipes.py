@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from fxcost import targets
 from fxcost.errors import DeclarationError
 
 if TYPE_CHECKING:
-    from fxcost.trace import Training
+    from fxcost.trace import Inference, Training
 
 NAMED = {"adamw": "AdamW", "adam": "Adam", "sgd": "SGD"}
+OF_BOTH = ("precision", "channels_last", "attention")
+"""What an inference may have, too."""
+
+
+def recipe_of(text: str, fields: Mapping[str, Any]) -> tuple[Training | None, Inference | None]:
+    """Return the recipe that a text and further options mean.
+
+    Args:
+        text: What `training_of` takes.
+        fields: By name, the fields of the recipe that were given.
+
+    Raises:
+        DeclarationError: The text is no recipe, a field's value is wrong, or an inference has no such field.
+        TargetError: The target's module is missing or has no such name.
+
+    Example:
+        >>> recipe_of("adamw", {"precision": "bf16-mixed"})[0].precision
+        'bf16-mixed'
+        >>> recipe_of("none", {"accumulation": 4})
+        Traceback (most recent call last):
+        fxcost.errors.DeclarationError: --accumulation is about training: write --training adamw, too
+    """
+    training = training_of(text)
+    if training is not None:
+        return dataclasses.replace(training, **fields), None
+    for name in fields:
+        if name not in OF_BOTH:
+            option = name.replace("_", "-")
+            raise DeclarationError(f"--{option} is about training: write --training adamw, too")
+    if not fields:
+        return None, None
+    from fxcost.trace import Inference
+
+    return None, Inference(**fields)
 
 
 def training_of(text: str) -> Training | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fxcost import targets
 from fxcost.cli.options import Asked
 from fxcost.cli.progress import Tell
-from fxcost.cli.recipes import training_of
+from fxcost.cli.recipes import recipe_of
 from fxcost.cli.settings import restriction_of
 from fxcost.compilation import ATTEMPTS, Cost, cost
 from fxcost.costs import Region
@@ -40,11 +40,11 @@ def costs_of(asked: Asked, tell: Tell) -> tuple[Cost, dict[str, object]]:
     """
     tell(f"loading {asked.target}")
     factory = targets.load(asked.target)
-    training = training_of(asked.training)
+    training, inference = recipe_of(asked.training, asked.recipe)
     restriction = restriction_of(asked.settings, factory.space)
     factory.space.restrict(**restriction).sample(random.Random(0))
     tell(f"tracing {asked.target}")
-    return cost(factory, training=training), restriction
+    return cost(factory, training=training, inference=inference), restriction
 
 
 def _region(costs: Cost, restriction: Mapping[str, object]) -> Region:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +23,7 @@ from fxcost.space import Choice, Config, Space
 from fxcost.space.spelling import assignments_text, spelled
 
 if TYPE_CHECKING:
-    from fxcost.trace import Training
+    from fxcost.trace import Inference, Training
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Subject:
         place, _, line = self.cost.factory.place.rpartition(":")
         name = str(getattr(self.cost.factory, "__name__", self.target))
         where = (f"  {relative(place)}:{line}", "cyan")
-        title = Text.assemble((name, "bold"), f": {use_of(self.cost.training)}", where)
+        title = Text.assemble((name, "bold"), f": {use_of(self.cost.training, self.cost.inference)}", where)
         rows = [(name, _values(domain)) for name, domain in self.space.domains.items()]
         return Group(title, indented(columns(rows, ("", "dim"))))
 
@@ -99,7 +100,7 @@ class Subject:
         config = self.config
         return {
             "target": self.target,
-            "use": use_of(self.cost.training),
+            "use": use_of(self.cost.training, self.cost.inference),
             "space": {name: str(domain) for name, domain in self.cost.space.domains.items()},
             "set": dict(self.restriction),
             "config": None if config is None else dict(config),
@@ -146,17 +147,32 @@ class Subject:
         ]
 
 
-def use_of(training: Training | None) -> str:
+def use_of(training: Training | None, inference: Inference | None = None) -> str:
     """Return how the model is used, in words.
 
     Example:
+        >>> import torch, fxcost as fc
         >>> use_of(None)
         'one inference (model.eval(), no gradients)'
+        >>> use_of(fc.Training(torch.optim.SGD, options={"lr": 0.1}, precision="bf16-mixed", ema=0.9))
+        "one training step with SGD(lr=0.1), precision='bf16-mixed', ema=0.9"
     """
     if training is None:
-        return "one inference (model.eval(), no gradients)"
-    options = assignments_text(training.options)
-    return f"one training step with {spelled(training.optimizer)}" + (f"({options})" if options else "")
+        told = _told(inference, ())
+        return "one inference (model.eval(), no gradients)" + (f", {told}" if told else "")
+    options, told = assignments_text(training.options), _told(training, ("optimizer", "options"))
+    named = spelled(training.optimizer) + (f"({options})" if options else "")
+    return f"one training step with {named}" + (f", {told}" if told else "")
+
+
+def _told(recipe: Training | Inference | None, without: tuple[str, ...]) -> str:
+    """Return the fields of a recipe that are not as they are if nothing is said."""
+    told = dataclasses.fields(recipe) if recipe is not None else ()
+    values = {field.name: (getattr(recipe, field.name), field.default) for field in told}
+    changed = {
+        name: value for name, (value, default) in values.items() if name not in without and value != default
+    }
+    return assignments_text(changed)
 
 
 def _values(domain: Any) -> str:
