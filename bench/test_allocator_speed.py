@@ -2,8 +2,8 @@
 
     pytest bench/test_allocator_speed.py --numprocesses=0 --benchmark-enable
 
-One group holds a replay and the same by the tests' slow allocator, so that their ratio comes from one run on one
-machine; the other holds replays of 100,000 events, by settings.
+One group holds a replay and the same by the tests' slow allocator, so that their ratio comes from one run on
+one machine; the other holds replays of 100,000 events, by settings.
 """
 
 from __future__ import annotations

@@ -53,6 +53,10 @@ class Events:
         lengths = {len(each) for each in (self.kinds, self.ids, self.sizes, self.streams)}
         if len(lengths) > 1:
             raise DeclarationError("events: write arrays of one length")
+        unknown = np.flatnonzero((self.kinds < 0) | (self.kinds >= len(Kind)))
+        if len(unknown):
+            at = int(unknown[0])
+            raise DeclarationError(f"event {at}: kind {int(self.kinds[at])}; write a value of Kind")
         negative = np.flatnonzero((self.kinds == Kind.ALLOCATE) & (self.sizes < 0))
         if len(negative):
             at = int(negative[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from fxcost.allocator import Events, Settings, replay
@@ -170,6 +171,28 @@ def test_wrong_events_are_refused(rows: list[tuple], message: str) -> None:
     with pytest.raises(DeclarationError) as raised:
         replay(Events.of(rows))
     assert str(raised.value).startswith(message.removesuffix("..."))
+
+
+def test_arrays_that_are_no_events_are_refused() -> None:
+    one, two = np.zeros(1, np.int64), np.zeros(2, np.int64)
+    with pytest.raises(DeclarationError, match="arrays of one length"):
+        Events(one, two, one)
+    with pytest.raises(DeclarationError, match="event 0: kind 7; write a value of Kind"):
+        Events(one + 7, one, one)
+
+
+def test_lifetimes_are_put_in_order() -> None:
+    events = Events.lifetimes([0, 1, 4], [3, -1, 5], [10, 20, 30])
+    assert events.kinds.tolist() == [0, 0, 1, 0, 1]
+    assert events.ids.tolist() == [0, 1, 0, 2, 2]
+    assert events.sizes.tolist() == [10, 20, 0, 30, 0]
+
+
+def test_a_replay_says_when_most_is_reserved_and_how_much_of_it_is_not_in_use() -> None:
+    done = replay(Events.of([("allocate", 1, 512), ("allocate", 2, 15 * MIB), ("free", 2)]))
+    assert (done.peak_event, done.peak_reserved) == (1, 18 * MIB)
+    assert done.fragmentation == 1 - (16 * MIB + 512) / (18 * MIB)
+    assert replay(Events.of([])).fragmentation == 0
 
 
 def test_a_fraction_of_unknown_memory_is_refused() -> None:
