@@ -50,7 +50,8 @@ class Constraint:
         return frozenset(self.lattice.positions[name] for name in names)
 
     @cached_property
-    def _truths(self) -> Truths:
+    def truths(self) -> Truths:
+        """What is known of it in boxes."""
         if self.condition is None:
             return Points(self.support, self.holds)
         return truths(self.condition, self.normaliser, self.lattice)
@@ -58,11 +59,11 @@ class Constraint:
     @property
     def bounded(self) -> bool:
         """Whether more is known of it than its truth at points."""
-        return not isinstance(self._truths, Points)
+        return not isinstance(self.truths, Points)
 
     def truth(self, boxes: Boxes) -> Truth:
         """Return in which boxes it holds everywhere, and in which nowhere."""
-        return self._truths.truth(boxes)
+        return self.truths.truth(boxes)
 
     def holds(self, point: Point) -> bool:
         """Return its truth at a point; a condition of a path that has no value there does not hold."""

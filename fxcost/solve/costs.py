@@ -36,7 +36,7 @@ class Cost:
         lattice: Lattice,
         factors: Factors | None = None,
     ) -> None:
-        self._sides = expression, other
+        self.sides = expression, other
         self._factors = factors
         taken_off = [row.polynomial for row in other.rows] if other else [0]
         self.rows = [[row.polynomial - less for less in taken_off] for row in expression.rows]
@@ -63,7 +63,7 @@ class Cost:
             if len(self._within) >= KEPT:
                 self._within.clear()
             factors = {atom: factor.within(box) for atom, factor in self.factors.items()}
-            self._within[box] = Cost(*self._sides, self.lattice, factors)
+            self._within[box] = Cost(*self.sides, self.lattice, factors)
         return self._within[box]
 
     @cached_property

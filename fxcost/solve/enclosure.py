@@ -48,7 +48,7 @@ class Enclosure:
     def __init__(
         self, rows: Sequence[Sequence[Polynomial]], lattice: Lattice, factors: Factors | None = None
     ) -> None:
-        polynomials = [polynomial for row in rows for polynomial in row]
+        self.polynomials = polynomials = [polynomial for row in rows for polynomial in row]
         self._starts = np.cumsum([0, *map(len, rows)])[:-1]
         self._order: list[int] = []
         self._groups: list[Group] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from fxcost.solve.problems import Problem
 from fxcost.solve.readings import readings
 from fxcost.solve.settings import Settings, ranked
 from fxcost.solve.verdicts import Found, Infeasible, Unknown
+from fxcost.solve.workers.crew import Executor
+from fxcost.solve.workers.tally import Tally
 from fxcost.space import Config
 
 KEPT = 1_000_000
@@ -98,11 +101,39 @@ class Feasible:
         """What the last question took."""
         return self._ground.effort
 
-    def count(self) -> Count:
-        """Return how many there are: exactly, or between two numbers where the time is over."""
+    def count(self, *, executor: Executor | None = None, resume: str | Path | None = None) -> Count:
+        """Return how many there are: exactly, or between two numbers where the time is over.
+
+        Args:
+            executor: Counts on several processes or machines: a `concurrent.futures.ProcessPoolExecutor`, or
+                anything with its `submit`. What is submitted and returned is plain data.
+            resume: A JSON file that is written every few seconds and at the end. Where it is there, what it
+                says is known, and only the rest is counted.
+
+        Raises:
+            DeclarationError: The file is damaged or about another question, or a condition is only known by
+                calling Python, which workers do not.
+        """
         if self._counted is None or not self._counted.exact:
-            self._counted = self._count()
+            alone = executor is None and resume is None
+            self._counted = self._count() if alone else self._shared(executor, resume)
         return self._counted
+
+    def _shared(self, executor: Executor | None, resume: str | Path | None) -> Count:
+        """Count by workers, or from a file on."""
+        ground, statement, found, left = self._asked(), str(self.limit), 0, self._size
+        try:
+            tally = Tally(
+                statement, self._all_parts(), ground.budget, None if resume is None else Path(resume)
+            )
+        except OutOfBudgetError as error:
+            return Count(statement, found, left, self._size, str(error), ground.effort)
+        try:
+            tally.count(executor)
+        except OutOfBudgetError as error:
+            most = min(tally.found + tally.left, self._size)
+            return Count(statement, tally.found, most, self._size, str(error), ground.effort)
+        return Count(statement, tally.found, tally.found, self._size, None, ground.effort)
 
     def _count(self) -> Count:
         ground, found, left = self._asked(), 0, self._size

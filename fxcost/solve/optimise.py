@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import z3
@@ -26,7 +26,18 @@ from fxcost.solve.quantities import Quantity
 from fxcost.solve.routes import Engine, Kind, engine_of, engines_for
 from fxcost.solve.spelling import amount
 from fxcost.solve.verdicts import Infeasible, Optimum, Unknown
+from fxcost.solve.workers.ascent import Ascent
+from fxcost.solve.workers.crew import Executor
 from fxcost.space import Config
+
+
+@dataclass(frozen=True)
+class Means:
+    """What the user wants to answer: an engine, and workers for boxes; None for what the routes say."""
+
+    engine: Engine | None = None
+    executor: Executor | None = None
+
 
 Then: TypeAlias = "Goal | Quantity | Iterable[Goal | Quantity]"
 
@@ -39,6 +50,7 @@ def maximize(
     time_limit: float = DEFAULT_SECONDS,
     progress: Progress | None = None,
     engine: str | None = None,
+    executor: Executor | None = None,
     **restriction: object,
 ) -> Optimum | Infeasible | Unknown:
     """Find the setting of the largest cost for which limits hold, with proof that none is larger.
@@ -51,6 +63,7 @@ def maximize(
         time_limit: Seconds of search after which the best setting known is returned, not `proved`.
         progress: Is told what happens, in a few words at a time.
         engine: "boxes", "z3+boxes", "z3" or "cpsat"; by default `fxcost.solve.routes.table()` says which.
+        executor: Searches boxes on several processes or machines, see `Feasible.count`.
         **restriction: Hyperparameters to fix, or to bound by a pair, as in `Space.restrict`.
 
     Returns:
@@ -73,8 +86,8 @@ def maximize(
         largest flops, then smallest parameters with flops <= 2 kFLOP: flops is 2.00 kFLOP, parameters is 50
         at width=10, batch=25: proved (1 region, ... s)
     """
-    goals = goals_of(largest(quantity), then)
-    return staged(goals, every(*limits), restriction, Budget(time_limit, progress), engine_of(engine))
+    goals, budget = goals_of(largest(quantity), then), Budget(time_limit, progress)
+    return staged(goals, every(*limits), restriction, budget, Means(engine_of(engine), executor))
 
 
 def minimize(
@@ -85,11 +98,12 @@ def minimize(
     time_limit: float = DEFAULT_SECONDS,
     progress: Progress | None = None,
     engine: str | None = None,
+    executor: Executor | None = None,
     **restriction: object,
 ) -> Optimum | Infeasible | Unknown:
     """Find the setting of the smallest cost for which limits hold; see `maximize`."""
-    goals = goals_of(smallest(quantity), then)
-    return staged(goals, every(*limits), restriction, Budget(time_limit, progress), engine_of(engine))
+    goals, budget = goals_of(smallest(quantity), then), Budget(time_limit, progress)
+    return staged(goals, every(*limits), restriction, budget, Means(engine_of(engine), executor))
 
 
 def staged(
@@ -97,7 +111,7 @@ def staged(
     limit: Limit,
     restriction: Mapping[str, object],
     budget: Budget,
-    engine: Engine | None,
+    means: Means,
     start: Config | None = None,
 ) -> Optimum | Infeasible | Unknown:
     """Return the best setting of the first goal, among these that of the second, and so on.
@@ -107,16 +121,16 @@ def staged(
         limit: What is to hold.
         restriction: As for `Space.restrict`.
         budget: What may be spent on all of it.
-        engine: What the user wants to answer.
+        means: What the user wants to answer.
         start: A setting for which the limit holds, None where none is known.
     """
     first, *others = goals
     problem = Problem(limit, restriction, first.quantity, first.sign)
-    answer = Optimisation(problem, budget, engine, start).answer()
+    answer = Optimisation(problem, budget, means, start).answer()
     if not others or not isinstance(answer, Optimum) or not answer.proved:
         return answer
     kept = every(*([limit] if limit.comparisons else []), first.no_worse(answer.value))
-    more = staged(others, kept, restriction, budget, engine, answer.config)
+    more = staged(others, kept, restriction, budget, means, answer.config)
     if not isinstance(more, Optimum):
         return replace(answer, reason=f"{others[0]} was not found: {more}")
     statement = answer.statement.replace(str(first), ", then ".join(map(str, goals)), 1)
@@ -137,18 +151,19 @@ class Optimisation:
     Args:
         problem: What is asked; it has a goal.
         budget: What may be spent.
-        engine: What the user wants to answer; None for what the routes say.
+        means: What the user wants to answer; None for what the routes say.
         start: A setting to begin with.
     """
 
     def __init__(
-        self, problem: Problem, budget: Budget, engine: Engine | None = None, start: Config | None = None
+        self, problem: Problem, budget: Budget, means: Means | None = None, start: Config | None = None
     ) -> None:
         self.problem = problem
         self.quantity = problem.quantities[0]
         self.limit = problem.limit
         self.sign = problem.sign
-        self.ground = Ground(problem.quantities, problem.restriction, budget, engine)
+        self.means = Means() if means is None else means
+        self.ground = Ground(problem.quantities, problem.restriction, budget, self.means.engine)
         self.best: tuple[int, Point] | None = None
         self._start = [] if start is None else [self.ground.lattice.point(start)]
         self._bounds: dict[Cell, int] = {}
@@ -242,8 +257,13 @@ class Optimisation:
             return
         support = goal.cost.enclosure.support
         tree = Tree.of(self.ground.lattice, box, facts, whole=False, goal=support)
+        score, executor = None if self.best is None else self.best[0], self.means.executor
+        if executor is not None:
+            ascent = Ascent(tree, goal, self.ground.budget, lambda point: self._taken(cell, point))
+            ascent.best(box, score, executor)
+            return
         climb = Climb(tree, goal, self.ground.budget, lambda point: self._taken(cell, point))
-        climb.best(Boxes.of(box), None if self.best is None else self.best[0])
+        climb.best(Boxes.of(box), score)
 
     def _solve(self, cell: Cell, facts: Sequence[Fact]) -> None:
         """Raise the best score by CP-SAT."""

@@ -42,6 +42,9 @@ class Climb:
         goal: What is to be large.
         budget: When to stop.
         better: Is told each better point as it is found, and returns the best score known after it.
+
+    Attributes:
+        left: Where the best may still be.
     """
 
     def __init__(self, tree: Tree, goal: Goal, budget: Budget, better: Callable[[Point], Any]) -> None:
@@ -49,6 +52,7 @@ class Climb:
         self.goal = goal
         self.budget = budget
         self._better = better
+        self.left: Boxes | None = None
 
     def best(self, boxes: Boxes, score: Any) -> Any:
         """Return the best score, from one known before: None where there was none, and where there is none.
@@ -62,6 +66,7 @@ class Climb:
             if score is not None:
                 left = bounds > score
                 boxes, bounds = boxes.take(left), bounds[left]
+            self.left = boxes
             if not len(boxes):
                 return score
             self.budget.left()

@@ -80,9 +80,14 @@ class Tree:
         self.facts = [fact for fact in facts if fact not in along]
         self._exact = all(bound.claim.claimed or bound.along.rises_at_points for bound in self.bounds)
 
+    @property
+    def asked(self) -> list[Fact]:
+        """All that is to hold."""
+        return [*(bound.claim for bound in self.bounds), *self.facts]
+
     def narrowed(self, claim: Claim) -> Tree:
         """Return the tree that decides by one more claim."""
-        return Tree(self.lattice, [claim, *(bound.claim for bound in self.bounds), *self.facts], self.fibre)
+        return Tree(self.lattice, [claim, *self.asked], self.fibre)
 
     @classmethod
     def along(cls, lattice: Lattice, box: Box, facts: Sequence[Fact], fibre: int) -> Tree:

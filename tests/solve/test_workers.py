@@ -1,0 +1,205 @@
+"""Counts and maxima by workers, and counts that another process goes on with."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+import sympy
+
+from fxcost import solve
+from fxcost.errors import DeclarationError
+from fxcost.expr import Domain, Normaliser
+from fxcost.solve.boxes import sweep
+from fxcost.solve.boxes.sweep import Frontier, bundles
+from fxcost.solve.budget import Budget
+from fxcost.solve.constraints import Constraint
+from fxcost.solve.lattice import Boxes, Lattice
+from fxcost.solve.workers import ascent, crew, tally
+from fxcost.solve.workers.plain import Question, question_text
+from fxcost.space import Choice, Int, Space
+from tests.solve.boxes.test_random_systems import points, questions
+from tests.solve.standins import Path, costs
+
+SPACE = Space(
+    width=Int(8, 256, step=8), act=Choice("relu", "gelu", "glu"), batch=Int(1, 40), depth=Int(1, 15)
+).where("width % 16 == 0 or batch < 30")
+
+
+def two_paths(width, act, batch, depth):
+    """Another path for the last option, and one that is refused."""
+    refused = sympy.And(width <= 32, sympy.Eq(act, 2), batch > 6)
+    last = sympy.And(sympy.Eq(act, 2), sympy.Not(refused))
+    memory = [width * batch + depth * width**2, depth * batch * width, 400 * batch]
+    return [
+        Path((refused,), refusal="ValueError: no"),
+        Path((last,), {"memory": [row + 9 * width for row in memory], "size": [depth * width]}),
+        Path((act < 2,), {"memory": memory, "size": [depth * width + width]}),
+    ]
+
+
+@pytest.fixture
+def asked():
+    """What fits, asked anew each time."""
+    memory, size = costs(SPACE, two_paths)
+    return lambda: solve.feasible(memory <= 60_000, size >= 300, time_limit=100), memory, size
+
+
+@pytest.fixture(autouse=True)
+def small_jobs(monkeypatch):
+    for module, name, value in [
+        (tally, "OPENED", 8),
+        (tally, "PIECES", 5),
+        (tally, "SAVED_EVERY", -1.0),
+        (ascent, "OPENED", 8),
+        (sweep, "BATCH", 64),
+    ]:
+        monkeypatch.setattr(module, name, value)
+
+
+@pytest.fixture(scope="module")
+def processes():
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+class Backwards:
+    """Runs what it was given when an answer is asked for, the last first; sends only JSON."""
+
+    def __init__(self) -> None:
+        self.given = []
+        self.jobs = 0
+
+    def submit(self, function, /, *arguments):
+        pending = Answer(self)
+        self.given.append((pending, function, json.dumps(arguments)))
+        return pending
+
+    def run(self):
+        while self.given:
+            pending, function, arguments = self.given.pop()
+            self.jobs += 1
+            pending.answer = json.loads(json.dumps(function(*json.loads(arguments))))
+
+
+class Answer:
+    def __init__(self, executor: Backwards) -> None:
+        self.executor = executor
+
+    def result(self):
+        self.executor.run()
+        return self.answer
+
+
+class Interrupted:
+    """Is killed when it has done some jobs."""
+
+    def __init__(self, jobs: int) -> None:
+        self.left = jobs
+
+    def submit(self, function, /, *arguments):
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        return crew.Here().submit(function, *arguments)
+
+
+def test_two_processes_count_what_one_does(asked, processes):
+    again, *_ = asked
+    assert int(again().count(executor=processes)) == int(again().count()) > 1000
+
+
+def test_an_executor_may_run_jobs_in_its_own_order(asked):
+    again, *_ = asked
+    executor = Backwards()
+    assert int(again().count(executor=executor)) == int(again().count())
+    assert executor.jobs > 5
+
+
+def test_jobs_that_end_early_are_gone_on_with(asked, monkeypatch):
+    again, *_ = asked
+    monkeypatch.setattr(crew, "SLICE", 0.003)
+    executor = Backwards()
+    assert int(again().count(executor=executor)) == int(again().count())
+
+
+@pytest.mark.parametrize("jobs", [0, 1, 4, 9])
+def test_a_count_that_was_interrupted_is_gone_on_with(asked, tmp_path, monkeypatch, jobs):
+    again, *_ = asked
+    monkeypatch.setattr(crew, "AHEAD", 2)
+    file = tmp_path / "frontier.json"
+    with pytest.raises(KeyboardInterrupt):
+        again().count(executor=Interrupted(jobs), resume=file)
+    executor = Backwards()
+    assert int(again().count(executor=executor, resume=file)) == int(again().count())
+    assert executor.jobs > 0
+    done = Backwards()
+    assert int(again().count(executor=done, resume=file)) == int(again().count())
+    assert done.jobs == 0
+
+
+def test_a_count_out_of_time_has_bounds_and_is_gone_on_with(asked, tmp_path):
+    again, memory, size = asked
+    file = tmp_path / "frontier.json"
+    first = solve.feasible(memory <= 60_000, size >= 300, time_limit=0.05).count(resume=file)
+    exact = int(again().count())
+    assert first.lower <= exact <= first.upper
+    assert int(again().count(resume=str(file))) == exact
+
+
+def test_a_file_that_is_damaged_or_about_something_else_is_refused(asked, tmp_path):
+    again, memory, _ = asked
+    file = tmp_path / "frontier.json"
+    again().count(resume=file)
+    with pytest.raises(DeclarationError, match=r"about another question \(memory <= .*size >= .*\)"):
+        solve.feasible(memory <= 59_999, time_limit=100).count(resume=file)
+    text = file.read_text()
+    for damaged, why in [
+        (text.replace('"found":', '"found":1'), "not as it was written"),
+        (text[: len(text) // 2], "not as it was written"),
+        ("[1, 2]", "fxcost did not write it"),
+        ('{"model": 3}\n', "no frontier of format 1"),
+        ("", "fxcost did not write it"),
+    ]:
+        file.write_text(damaged)
+        with pytest.raises(DeclarationError, match=why):
+            again().count(resume=file)
+        assert file.read_text() == damaged
+
+
+def test_workers_find_the_same_maximum_and_minimum(asked, processes):
+    _, memory, size = asked
+    fits = memory <= 60_000
+    for executor in (processes, Backwards()):
+        for ask, quantity, limit in [
+            (solve.maximize, size, fits),
+            (solve.maximize, memory, fits),
+            (solve.minimize, memory, size >= 300),
+        ]:
+            alone, shared = ask(quantity, limit), ask(quantity, limit, executor=executor)
+            assert shared.proved
+            assert shared.value == alone.value
+    assert not solve.maximize(size, memory <= 0, executor=Backwards())
+
+
+def test_a_condition_that_only_python_tells_is_not_given_to_workers():
+    lattice = Lattice(Domain(SPACE))
+    told = Constraint(None, SPACE.conditions[0], lattice, Normaliser(lattice.domain))
+    with pytest.raises(DeclarationError, match="workers cannot be told of it; ask without an executor"):
+        question_text(lattice, [told])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_question_that_was_written_and_read_has_the_same_settings(seed):
+    for question, _ in questions(seed):
+        lattice = question.compiled.lattice
+        try:
+            text = question_text(lattice, question.facts)
+        except DeclarationError:
+            continue
+        for fibre in range(len(lattice.names)):
+            tree = Question.of(json.loads(json.dumps(text))).tree(fibre)
+            found = bundles(tree, Frontier(Boxes.of(question.box)), Budget(60))
+            assert {point for bundle in found for point in points(bundle.boxes)} == question.met
