@@ -263,12 +263,17 @@ def cost(  # noqa: PLR0913 - a graph brings what @fc.model declares
     domain = Domain(factory.space)
     answered: set[str] = set()
 
-    def traced(config: Config, counters: Mapping[str, int], together: Together) -> Program:
-        program = trace(subject, domain, config, counters, together=together)
-        answered.update(program.dynamic)
-        return program
+    def regions_of(space: Space) -> Regions:
+        declared = Domain(space)
 
-    regions = Regions(factory.space, traced)
+        def traced(config: Config, counters: Mapping[str, int], together: Together) -> Program:
+            program = trace(subject, declared, config, counters, together=together)
+            answered.update(program.dynamic)
+            return program
+
+        return Regions(space, traced, regions_of)
+
+    regions = regions_of(factory.space)
     if cache and not factory.dynamic:  # what no line asks for is found out by tracing
         remember(regions, subject, device)
     hints = generic_hint(factory.space, ATTEMPTS)

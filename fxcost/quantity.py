@@ -53,6 +53,10 @@ class Quantity:
         """What is counted, in a sentence."""
         return self.definition.counts
 
+    def among(self, regions: Regions) -> Quantity:
+        """Return the same quantity of other regions of the factory."""
+        return Quantity(self.definition, regions)
+
     def expression(self, region: Region) -> Expression:
         """Return the closed form within a region that the factory does not refuse."""
         new = self.definition not in region.expressions

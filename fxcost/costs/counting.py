@@ -42,6 +42,8 @@ class Counter:
         """Return an axis as a counter, None where its values are too few or uneven."""
         if axis.options is not None or not axis.integral or axis.listed is None or len(axis.listed) < 3:
             return None
+        if isinstance(axis.listed, range):
+            return cls(axis.listed, axis.listed[1])
         ordered = sorted(map(int, axis.listed))
         values = range(ordered[0], ordered[-1] + 1, ordered[1] - ordered[0])
         if list(values) != ordered:

@@ -29,6 +29,7 @@ class Regions:
         space: The hyperparameters.
         trace: Traces the factory at a configuration; some hyperparameters may be fixed at one value only, and
             some alternatives are traced together.
+        of: Returns the regions of the same factory and recipe in another space, none of them known.
         known: The regions traced so far.
         changed: Is told that there is a new region, or a new closed form of one.
         kept: What the solver calculated of closed forms.
@@ -36,11 +37,13 @@ class Regions:
 
     space: Space
     trace: Callable[[Config, Mapping[str, int], Together], Program]
+    of: Callable[[Space], Regions]
     known: list[Region] = field(default_factory=list)
     changed: Callable[[], None] = lambda: None
     kept: dict[Any, Any] = field(default_factory=dict)
     _single: dict[Config, Sizes] = field(default_factory=dict)
     _together: Together = Together.MODELS
+    _wider: dict[Space, Regions] = field(default_factory=dict)
 
     @cached_property
     def domain(self) -> Domain:
@@ -78,6 +81,20 @@ class Regions:
             if self.at(hint).refusal is None:
                 return
         raise FactoryError(f"the factory refuses all {len(hints)} settings tried: {self.known[0].refusal}")
+
+    def widened(self, space: Space) -> Regions:
+        """Return the regions of a space that holds this one, traced first where this one was; they are kept.
+
+        Nothing is taken over: what was proved within this space need not be so in a wider one.
+
+        Raises:
+            FactoryError: The factory refuses all settings that were traced here.
+        """
+        if space not in self._wider:
+            wider = self.of(space)
+            wider.open([region.hint for region in self.known if region.refusal is None])
+            self._wider[space] = wider
+        return self._wider[space]
 
     def first(self) -> Region:
         """Return the first region traced that the factory does not refuse."""

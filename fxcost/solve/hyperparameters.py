@@ -27,6 +27,10 @@ class Hyperparameter:
         """The unit of its values."""
         return Unit.COUNT
 
+    def among(self, regions: Regions) -> Hyperparameter:
+        """Return the same hyperparameter of other paths."""
+        return Hyperparameter(self.name, regions)
+
     def expression(self, region: object) -> Expression:
         """Return it in closed form, which is the same in every region."""
         del region

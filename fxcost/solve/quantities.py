@@ -63,6 +63,9 @@ class Regions(Protocol):
     def at(self, config: Config) -> Region:
         """Return the region of a setting, traced now where none is known."""
 
+    def widened(self, space: Space) -> Any:
+        """Return the paths of the factory in a space that holds this one; nothing is taken over."""
+
 
 class Quantity(Protocol):
     """A cost of a model, an exact int at every setting that the factory accepts."""
@@ -78,6 +81,9 @@ class Quantity(Protocol):
     @property
     def regions(self) -> Regions:
         """The paths of the factory it belongs to."""
+
+    def among(self, regions: Any) -> Quantity:
+        """Return the same quantity of other paths of the factory."""
 
     def expression(self, region: Any) -> Expression:
         """Return its closed form in a region that the factory does not refuse."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from fxcost.errors import FactoryError
 from fxcost.solve.budget import DEFAULT_SECONDS, Budget, OutOfBudgetError, Progress
 from fxcost.solve.cells import Cell, Ground
+from fxcost.solve.effort import Effort
+from fxcost.solve.endless import endless
 from fxcost.solve.lattice import Point
 from fxcost.solve.limits import Limit, every
 from fxcost.solve.problems import Problem
@@ -31,7 +34,8 @@ def prove(
         time_limit: Seconds of search after which the answer is `Unknown`; tracing paths is not counted.
         progress: Is told what happens, in a few words at a time.
         engine: "boxes", "z3+boxes", "z3" or "cpsat"; by default `fxcost.solve.routes.table()` says which.
-        **restriction: Hyperparameters to fix, or to bound by a pair, as in `Space.restrict`.
+        **restriction: Hyperparameters to fix, or to bound by a pair, as in `Space.restrict`. The pair
+            `batch=(1, None)` is every batch from 1 on, declared or not: the factory is traced once more.
 
     Returns:
         `Proved`, `Refuted` with a counterexample, or `Unknown` with the reason.
@@ -50,15 +54,22 @@ def prove(
         flops <= 20 kFLOP: proved for all 1,767 settings (1 region, ... s)
         >>> print(fc.prove(cost.flops <= "10 kFLOP", batch=(2, 20)))
         flops is 10.08 kFLOP, limit <= 10.00 kFLOP, at width=63, batch=20 (1 region, ... s)
+        >>> print(fc.prove(cost.flops >= 16 * 8, width=8, batch=(2, None)))
+        flops >= 128 FLOP: proved for every batch from 2 on (1 region, ... s)
     """
-    ground = Ground(limit.quantities, restriction, Budget(time_limit, progress), engine_of(engine))
+    try:
+        asked = endless(limit, restriction)
+    except (FactoryError, OutOfBudgetError) as error:
+        return Unknown(str(limit), f"nothing is known beyond the declared space: {error}", Effort(0, 0.0))
+    limit, budget = asked.limit, Budget(time_limit, progress)
+    ground = Ground(limit.quantities, asked.restriction, budget, engine_of(engine))
     try:
         found = _satisfying(ground, ~limit)
     except OutOfBudgetError as error:
         return Unknown(str(limit), str(error), ground.effort)
     if found is None:
-        problem = Problem(limit, restriction)
-        return Proved(str(limit), ground.space.size, ground.filtered, ground.effort, problem)
+        problem = Problem(limit, asked.restriction)
+        return Proved(str(limit), ground.space.size, ground.filtered, ground.effort, problem, str(asked))
     cell, point = found
     smallest = lowered(point, ground.box.low, lambda moved: cell.satisfies(~limit, moved))
     config = ground.lattice.config(smallest)

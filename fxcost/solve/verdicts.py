@@ -31,6 +31,7 @@ class Proved:
         filtered: Whether conditions or the factory exclude some of them.
         effort: What the proof took.
         problem: The question itself.
+        endless: Which hyperparameters have no end in it, as text.
 
     >>> print(Proved("parameters <= 1 B", 1234567, False, Effort(2, 0.81)))
     parameters <= 1 B: proved for all 1,234,567 settings (2 regions, 0.8 s)
@@ -41,6 +42,7 @@ class Proved:
     filtered: bool
     effort: Effort
     problem: Problem | None = field(default=None, repr=False, compare=False)
+    endless: str = ""
 
     def check(self, *, time_limit: float = DEFAULT_SECONDS, progress: Progress | None = None) -> Certificate:
         """Prove it once more, by something else than what proved it.
@@ -73,13 +75,17 @@ class Proved:
         return True
 
     def __str__(self) -> str:
+        if self.endless:
+            valid = ", those that are valid" if self.filtered else ""
+            return f"{self.statement}: proved for {self.endless}{valid} ({self.effort})"
         which = "all valid ones of" if self.filtered else "all"
         return f"{self.statement}: proved for {which} {count(self.settings)} ({self.effort})"
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `--json` prints."""
-        size = self.settings if isinstance(self.settings, int) else None
-        return _dict("proved", self.statement, self.effort, settings=size)
+        size = self.settings if isinstance(self.settings, int) and not self.endless else None
+        endless = {"endless": self.endless} if self.endless else {}
+        return _dict("proved", self.statement, self.effort, settings=size, **endless)
 
 
 @dataclass(frozen=True)
