@@ -1,7 +1,8 @@
-"""The same questions to fxcost, to plain Z3 and to CP-SAT: one path of the GPT, its arithmetic as it stands.
+"""The same questions to fxcost's boxes, to plain Z3 and to CP-SAT: one path of the GPT.
 
-Plain Z3 has integers, nonlinear products and a conjunction over the rows of the peak; CP-SAT has an integer
-variable for each product, which is capped where a limit caps it. Each has one thread and a time limit.
+Plain Z3 is told the arithmetic as it stands: integers, nonlinear products and a conjunction over the rows of
+the peak. CP-SAT is fxcost's engine of this name: an integer variable for each product, which is capped where
+a limit caps it. Each has one thread and a time limit.
 """
 
 from __future__ import annotations
@@ -25,9 +26,6 @@ from fxcost.expr import Polynomial
 SECONDS = 40
 PART: Mapping[str, object] = {"width": (128, 8192), "heads": (2, 64), "batch": (2, 1024)}
 """Where the factory takes one path, so that the arithmetic is one formula."""
-
-ORDER = ("depth", "batch", "seq", "width", "heads")
-"""In this order CP-SAT's products are made: first those that a limit caps."""
 
 
 @dataclass(frozen=True)
@@ -80,18 +78,19 @@ def factors(monomial: Any) -> list[str]:
     names = [atom.name for atom, exponent in monomial for _ in range(exponent)]
     if None in names:
         raise ValueError(f"{monomial} is no product of hyperparameters")
-    return sorted(names, key=ORDER.index)
+    return names
 
 
-def with_fxcost(cost: fc.Cost, question: Question) -> str:
-    """Answer a question by fxcost."""
+def with_fxcost(cost: fc.Cost, question: Question, engine: str | None = None) -> str:
+    """Answer a question by fxcost, and one of its engines."""
     quantities = cost.quantities
     limits = [quantities[name] <= bound for name, bound in question.most.items()]
     limits += [quantities[name] >= bound for name, bound in question.least.items()]
     if question.goal is not None:
-        best = fc.maximize(quantities[question.goal], *limits, time_limit=SECONDS, **PART)
+        goal = quantities[question.goal]
+        best = fc.maximize(goal, *limits, engine=engine, time_limit=SECONDS, **PART)
         return f"{best.value:,}" + (" proved" if best.proved else " at least")
-    answer = fc.find(*limits, time_limit=SECONDS, **PART)
+    answer = fc.find(*limits, engine=engine, time_limit=SECONDS, **PART)
     return {"Found": "sat", "Infeasible": "unsat"}.get(type(answer).__name__, "unknown")
 
 
@@ -130,63 +129,6 @@ def _one_of(variable: Any, values: Sequence[int]) -> Any:
     return z3.And(variable >= values[0], variable <= values[-1], (variable - values[0]) % step == 0)
 
 
-def with_cp_sat(arithmetic: Arithmetic, question: Question) -> str:
-    """Answer a question by CP-SAT."""
-    from ortools.sat.python import cp_model
-
-    model = cp_model.CpModel()
-    made = {
-        (name,): model.new_int_var_from_domain(cp_model.Domain.from_values(values), name)
-        for name, values in arithmetic.values.items()
-    }
-    caps, highest = (
-        _caps(arithmetic, question),
-        {(name,): max(each) for name, each in arithmetic.values.items()},
-    )
-
-    def product(names: tuple[str, ...]) -> Any:
-        if names not in made:
-            less = product(names[:-1])
-            most = highest[names[:-1]] * highest[names[-1:]]
-            highest[names] = min(most, caps.get(names, most))
-            made[names] = model.new_int_var(0, highest[names], "*".join(names))
-            model.add_multiplication_equality(made[names], [less, made[names[-1:]]])
-        return made[names]
-
-    def value(polynomial: Polynomial) -> Any:
-        terms = [(tuple(factors(monomial)), times) for monomial, times in polynomial.terms.items()]
-        return sum(times * product(names) if names else times for names, times in terms)
-
-    for name, bound in question.most.items():
-        for row in arithmetic.rows[name]:
-            model.add(value(row) <= bound)
-    for name, bound in question.least.items():
-        (row,) = arithmetic.rows[name]
-        model.add(value(row) >= bound)
-    if question.goal is not None:
-        model.maximize(value(arithmetic.rows[question.goal][0]))
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers, solver.parameters.max_time_in_seconds = 1, SECONDS
-    status = solver.solve(model)
-    if question.goal is not None and status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return f"{round(solver.objective_value):,} {'proved' if status == cp_model.OPTIMAL else 'at least'}"
-    answers = {cp_model.OPTIMAL: "sat", cp_model.FEASIBLE: "sat", cp_model.INFEASIBLE: "unsat"}
-    return answers.get(status, solver.status_name(status).lower())
-
-
-def _caps(arithmetic: Arithmetic, question: Question) -> dict[tuple[str, ...], int]:
-    """Return what products may be at most, as a limit on a row without negative terms says."""
-    caps: dict[tuple[str, ...], int] = {}
-    for name, bound in question.most.items():
-        for row in arithmetic.rows[name]:
-            if min(row.terms.values()) < 0:
-                continue
-            for monomial, times in row.terms.items():
-                key = tuple(factors(monomial))
-                caps[key] = min(caps.get(key, bound), bound // times)
-    return caps
-
-
 def figures() -> dict[str, Any]:
     """Return what each solver answers to each question, and in how many seconds."""
     cost = gpt_spaces.opened("5e9")
@@ -207,13 +149,13 @@ def figures() -> dict[str, Any]:
         ours = timed(lambda: with_fxcost(cost, question))  # noqa: B023
         table[name] = {"fxcost": [ours.seconds, ours.answer], "z3": _once(with_z3, arithmetic, question)}
         table[name]["cp-sat"] = (
-            _once(with_cp_sat, arithmetic, question) if find_spec("ortools") else "skipped: no ortools"
+            _once(with_fxcost, cost, question, "cpsat") if find_spec("ortools") else "skipped: no ortools"
         )
         progress(f"  {name}: {table[name]}")
     return found | {"side_by_side": table}
 
 
-def _once(solve: Any, arithmetic: Arithmetic, question: Question) -> list[Any]:
+def _once(solve: Any, *asked: Any) -> list[Any]:
     start = perf_counter()
-    answer = solve(arithmetic, question)
+    answer = solve(*asked)
     return [round(perf_counter() - start, 3), answer]
