@@ -1,4 +1,4 @@
-"""The command line: `fxcost cost`, `check`, `solve`, `regions`, `devices` and `cache`.
+"""The command line: `fxcost cost`, `check`, `solve`, `memory`, `regions`, `devices` and `cache`.
 
 Commands import torch when they run, so that `fxcost --help` is quick.
 """
@@ -12,6 +12,7 @@ from fxcost.cli.check import check_command
 from fxcost.cli.commands import Commands
 from fxcost.cli.cost import cost_command
 from fxcost.cli.devices import devices_command
+from fxcost.cli.memory import memory_command
 from fxcost.cli.regions import regions_command
 from fxcost.cli.solve import solve_command
 
@@ -21,7 +22,15 @@ __all__ = ["main"]
 @click.group(
     "fxcost",
     cls=Commands,
-    commands=[cost_command, check_command, solve_command, regions_command, devices_command, cache_command],
+    commands=[
+        cost_command,
+        check_command,
+        solve_command,
+        memory_command,
+        regions_command,
+        devices_command,
+        cache_command,
+    ],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="fxcost")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from fxcost import units
@@ -88,9 +90,10 @@ class GpuMemory:
         """
         write_snapshot(self._recorded, file, self.requests.frames)
 
-    def trace(self) -> dict[str, Any]:
-        """Return what is allocated and reserved over two steps for ui.perfetto.dev or chrome://tracing."""
-        return counters(self.replay, self.requests.spans)
+    def write_trace(self, file: str | PathLike[str]) -> None:
+        """Write what is allocated and reserved over two steps, as JSON for ui.perfetto.dev or chrome://tracing."""
+        text = json.dumps(counters(self.replay, self.requests.spans))
+        Path(file).write_text(text, encoding="utf-8")
 
     @cached_property
     def _recorded(self) -> Replay:

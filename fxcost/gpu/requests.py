@@ -67,12 +67,26 @@ class Requests:
         """The same, together with workspaces."""
         return self._peak(-(-self.events.sizes // BLOCK) * BLOCK, np.ones(len(self.events), bool))
 
+    def by_role(self) -> dict[str, npt.NDArray[np.int64]]:
+        """Return the bytes alive after each event, by what they hold; what is never there is left out."""
+        roles = np.array([self._role(storage) for storage in self.storages.tolist()])
+        changes = self._changes(self.events.sizes)
+        return {
+            name: np.cumsum(np.where(roles == name, changes, 0)) for name in dict.fromkeys(roles.tolist())
+        }
+
+    def _role(self, storage: int) -> str:
+        return str(self.program.storages[storage].role) if storage >= 0 else "workspace"
+
     def _peak(self, sizes: npt.NDArray[np.int64], counted: npt.NDArray[np.bool_]) -> int:
+        return int(np.cumsum(np.where(counted, self._changes(sizes), 0)).max(initial=0))
+
+    def _changes(self, sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return by how many bytes each event changes what is alive."""
         born = self.events.kinds == Kind.ALLOCATE
         of_id = np.zeros(int(self.events.ids.max(initial=0)) + 1, np.int64)
         of_id[self.events.ids[born]] = sizes[born]
-        changes = np.where(born, 1, -1) * of_id[self.events.ids]
-        return int(np.cumsum(np.where(counted, changes, 0)).max(initial=0))
+        return np.where(born, 1, -1) * of_id[self.events.ids]
 
     @cached_property
     def frames(self) -> Mapping[int, Sequence[Frame]]:

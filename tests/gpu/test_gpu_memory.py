@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 
 import pytest
@@ -16,9 +17,9 @@ from fxcost.allocator import Kind, Settings
 from fxcost.devices import find
 from fxcost.errors import ConfigError, DeclarationError, UnknownDeviceError
 from fxcost.gpu.convolutions import largest_convolution
-from tests.oracles.agreement import cost_of
+from tests.oracles import agreement
 
-MIB = 2**20
+cost_of = functools.cache(agreement.cost_of)
 
 
 @fc.model(batch=fc.Int(2, 64), example=lambda batch: torch.zeros(batch, 3, 64, 64))
@@ -127,9 +128,10 @@ def test_a_replay_can_be_opened_by_pytorchs_viewer(tmp_path):
     assert any(frame["filename"] == __file__ for entry in lines for frame in entry["frames"])
 
 
-def test_a_trace_has_the_phases_and_what_is_reserved():
+def test_a_trace_has_the_phases_and_what_is_reserved(tmp_path):
     memory = cost_of(layer, "sgd").gpu_memory("rtx-4090", width=512, batch=4)
-    events = memory.trace()["traceEvents"]
+    memory.write_trace(tmp_path / "trace.json")
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
     assert "step 2: backward" in {event["name"] for event in events}
     counted = [number for event in events for number in event.get("args", {}).values()]
     assert max(number for number in counted if isinstance(number, int)) == memory.reserved

@@ -1,0 +1,74 @@
+"""`fxcost memory`: what one setting takes on a GPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from fxcost.cli import options
+from fxcost.cli.commands import Exit
+from fxcost.cli.output import write
+from fxcost.cli.progress import progress
+
+if TYPE_CHECKING:
+    from fxcost.report.memory import Memory
+
+FILE = click.Path(dir_okay=False, writable=True)
+
+
+@click.command("memory")
+@options.about_a_factory
+@click.option("--device", required=True, metavar="GPU", help="A GPU that `fxcost devices` lists.")
+@click.option(
+    "--allocator",
+    default="",
+    metavar="CONF",
+    help="What PYTORCH_ALLOC_CONF says, as in 'max_split_size_mb:64'.",
+)
+@click.option("--picture", type=FILE, help="Draw two steps to this file: .svg, .png or .pdf.")
+@click.option("--snapshot", type=FILE, help="Write a memory snapshot: .pickle for pytorch.org/memory_viz.")
+@click.option("--trace", type=FILE, help="Write a trace for ui.perfetto.dev or chrome://tracing: .json.")
+@options.AS_JSON
+@click.pass_context
+def memory_command(
+    ctx: click.Context,
+    /,
+    asked: options.Asked,
+    device: str,
+    allocator: str,
+    as_json: bool,
+    **files: str | None,
+) -> None:
+    """Tell what a setting takes on a GPU: tensors alive, the least that is enough, what nvidia-smi shows.
+
+    Two steps are replayed on PyTorch's caching allocator, from a cold start. Every hyperparameter is set.
+
+    Exits with 0 where it fits, 1 where it does not, 2 for a wrong question, 3 where it is too close to call.
+    """
+    from fxcost.allocator import Settings
+    from fxcost.cli.subjects import subject_of
+    from fxcost.devices import find
+    from fxcost.gpu import Card
+    from fxcost.report.memory import Memory
+
+    card = Card(find(device), settings=Settings.parse(allocator))
+    with progress() as tell:
+        memory = Memory.of(subject_of(asked, tell), card)
+        _write(memory, **files)
+    write(memory, as_json)
+    ctx.exit(EXITS[str(memory.gpu.fit)])
+
+
+EXITS = {"fits": Exit.HOLDS, "does not fit": Exit.FAILS, "too close to call": Exit.UNKNOWN}
+
+
+def _write(memory: Memory, picture: str | None, snapshot: str | None, trace: str | None) -> None:
+    if picture is not None:
+        from fxcost.report.timeline import draw
+
+        draw(memory.gpu, picture)
+    if snapshot is not None:
+        memory.gpu.write_snapshot(snapshot)
+    if trace is not None:
+        memory.gpu.write_trace(trace)
