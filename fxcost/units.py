@@ -216,7 +216,7 @@ def _exact(value: numbers.Real) -> Fraction:
 
 def _parse_text(text: str, unit: Unit) -> Fraction:
     if len(text) > _LONGEST:
-        raise UnitError(f'"{text[:20]}..." has {len(text):,} characters: write at most {_LONGEST:,}')
+        raise UnitError(f'"{text[:8]}..." has {len(text):,} characters: write at most {_LONGEST:,}')
     match = _TEXT.fullmatch(text)
     if match is None:
         raise UnitError(f'"{text}" is no quantity of {unit}: write, for example, {_example(unit)}')

@@ -1,17 +1,19 @@
-"""The Pareto front of two quantities: the settings that no other one beats in both."""
+"""The Pareto front of some quantities: the settings that no other one beats in all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import functools
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fxcost.errors import DeclarationError
 from fxcost.solve.budget import DEFAULT_SECONDS, Budget, OutOfBudgetError, Progress
 from fxcost.solve.effort import Effort
-from fxcost.solve.limits import Limit, at_least, at_most, every, less_than, more_than
-from fxcost.solve.optimise import Optimisation
-from fxcost.solve.problems import Problem
+from fxcost.solve.goals import Goal, largest, smallest
+from fxcost.solve.limits import Limit, every
+from fxcost.solve.optimise import Means, staged
 from fxcost.solve.quantities import Quantity
 from fxcost.solve.spelling import amount
 from fxcost.solve.verdicts import Infeasible, Optimum, Unknown
@@ -24,11 +26,11 @@ MOST = 100
 
 @dataclass(frozen=True)
 class Tradeoff:
-    """A setting that no other one beats in both quantities.
+    """A setting that no other one beats in all quantities.
 
     Attributes:
         config: The setting.
-        values: Both quantities there, by name.
+        values: The quantities there, by name.
     """
 
     config: Config
@@ -37,20 +39,20 @@ class Tradeoff:
 
 @dataclass(frozen=True, eq=False)
 class Front:
-    """Settings that are not beaten, from the best of the first quantity to the best of the second.
+    """Settings that are not beaten; of two quantities, from the best of the first to the best of the second.
 
     Attributes:
         statement: What was asked.
-        points: One setting for each pair of values.
+        points: One setting for each combination of values.
         reason: Why there may be more points, None where these are proved to be all.
-        quantities: Both.
+        quantities: They.
         effort: What it took.
     """
 
     statement: str
     points: tuple[Tradeoff, ...]
     reason: str | None
-    quantities: tuple[Quantity, Quantity]
+    quantities: tuple[Quantity, ...]
     effort: Effort
 
     @property
@@ -87,26 +89,26 @@ class Front:
 
 def pareto(
     *limits: Limit,
-    maximize: Quantity | None = None,
-    minimize: Quantity | tuple[Quantity, Quantity] | None = None,
+    maximize: Quantity | Sequence[Quantity] | None = None,
+    minimize: Quantity | Sequence[Quantity] | None = None,
     points: int = MOST,
     time_limit: float = DEFAULT_SECONDS,
     progress: Progress | None = None,
     **restriction: object,
 ) -> Front:
-    """Return the settings that no other one beats in two quantities, each proved to be unbeaten.
+    """Return the settings that no other one beats in all of some quantities, each proved to be unbeaten.
 
     Args:
         *limits: What is to hold.
-        maximize: What is to be large.
-        minimize: What is to be small; a pair where nothing is to be large.
+        maximize: What is to be large; a quantity, or several.
+        minimize: What is to be small; a quantity, or several.
         points: At most so many are looked for, from the best of the first quantity on.
         time_limit: Seconds of search for all of them; tracing paths is not counted.
         progress: Is told what happens, in a few words at a time.
         **restriction: Hyperparameters to fix, or to bound by a pair, as in `Space.restrict`.
 
     Raises:
-        DeclarationError: There are not two quantities, or they belong to different spaces.
+        DeclarationError: There are not two quantities at least, or they belong to different spaces.
         EmptySpaceError: There is no setting to look at.
 
     Example:
@@ -128,25 +130,32 @@ def pareto(
     return _Walk(goals, limits, restriction, Budget(time_limit, progress)).front(points)
 
 
-def _goals(
-    maximize: Quantity | None, minimize: Quantity | tuple[Quantity, Quantity] | None
-) -> tuple[tuple[Quantity, int], tuple[Quantity, int]]:
-    """Return the two quantities, each with 1 where it is to be large and -1 where it is to be small."""
-    small = minimize if isinstance(minimize, tuple) else () if minimize is None else (minimize,)
-    goals = [*(() if maximize is None else ((maximize, 1),)), *((each, -1) for each in small)]
-    if len(goals) != 2:
+def _goals(maximize: object, minimize: object) -> tuple[Goal, ...]:
+    """Return the quantities that are to be large, and behind them those that are to be small."""
+    goals = (*map(largest, _several(maximize)), *map(smallest, _several(minimize)))
+    if len(goals) < 2:
         raise DeclarationError(
-            "pareto() takes two quantities: pareto(maximize=cost.parameters, minimize=cost.flops), "
+            "pareto() takes two quantities or more: pareto(maximize=cost.parameters, minimize=cost.flops), "
             "or pareto(minimize=(cost.flops, cost.peak_memory))"
         )
-    return goals[0], goals[1]
+    return goals
+
+
+def _several(quantities: object) -> tuple[Quantity, ...]:
+    if quantities is None:
+        return ()
+    return tuple(quantities) if isinstance(quantities, Iterable) else (quantities,)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
 class _Walk:
-    """Finds one point after the other: the best of the first quantity, then the best second beside it."""
+    """Finds one point after the other: the best of the first quantity, beside it the best second, and so on.
 
-    goals: tuple[tuple[Quantity, int], tuple[Quantity, int]]
+    It is beaten by none: what beats it would have been found instead. Points that are no better than one
+    found before, in each of the quantities, are left out of the next search.
+    """
+
+    goals: tuple[Goal, ...]
     limits: tuple[Limit, ...]
     restriction: Mapping[str, object]
     budget: Budget
@@ -154,57 +163,53 @@ class _Walk:
     def front(self, most: int) -> Front:
         """Return at most so many points."""
         found: list[Tradeoff] = []
-        better: tuple[Limit, ...] = ()
+        better: list[Limit] = []
         reason: str | None = None
-        regions, (first, second) = 1, self.goals
-        while reason is None:
+        effort = Effort(1, 0.0)
+        while True:
             if len(found) == most:
                 reason = f"{most} points were asked for"
                 break
-            top = self._best(*first, better)
-            reason = _doubt(top)
-            if not isinstance(top, Optimum) or reason is not None:
+            best = self._best(better)
+            if not isinstance(best, Optimum) or not best.proved:
+                reason = _doubt(best)
                 break
-            beside = self._best(*second, (*better, _no_worse(*first, top.value)))
-            reason = _doubt(beside)
-            if not isinstance(beside, Optimum) or reason is not None:
-                break
-            values = {first[0].name: top.value, second[0].name: beside.value}
-            found.append(Tradeoff(beside.config, values))
-            better = (_better(*second, beside.value),)
-            regions = beside.effort.regions
-        quantities = first[0], second[0]
-        return Front(self._statement, tuple(found), reason, quantities, Effort(regions, self.budget.spent()))
+            values = {each.name: each.value for each in (best, *best.then)}
+            found.append(Tradeoff(best.config, values))
+            better = self._better(better, list(values.values()))
+            effort = best.effort
+        quantities = tuple(goal.quantity for goal in self.goals)
+        spent = replace(effort, seconds=self.budget.spent())
+        return Front(self._statement, tuple(found), reason, quantities, spent)
 
-    def _best(
-        self, quantity: Quantity, sign: int, more: tuple[Limit, ...]
-    ) -> Optimum | Infeasible | Unknown | None:
-        """Return the best of one quantity, None where the time is over."""
+    def _best(self, more: Sequence[Limit]) -> Optimum | Infeasible | Unknown | None:
+        """Return the best of the first quantity, and so on; None where the time is over."""
         try:
             budget = Budget(self.budget.left(), self.budget.progress)
         except OutOfBudgetError:
             return None
-        problem = Problem(every(*self.limits, *more), self.restriction, quantity, sign)
-        return Optimisation(problem, budget).answer()
+        return staged(self.goals, every(*self.limits, *more), self.restriction, budget, Means())
+
+    def _better(self, before: Sequence[Limit], values: Sequence[int]) -> list[Limit]:
+        """Return what a point satisfies that no found one is as good as; of two goals, the second says it."""
+        if len(self.goals) == 2:
+            return [self.goals[1].better(values[1])]
+        better = [goal.better(value) for goal, value in zip(self.goals, values, strict=True)]
+        return [*before, functools.reduce(operator.or_, better)]
 
     @property
     def _statement(self) -> str:
-        senses = ", ".join(
-            f"{'largest' if sign > 0 else 'smallest'} {each.name}" for each, sign in self.goals
-        )
+        senses = ", ".join(map(str, self.goals))
         return f"{senses} with {' & '.join(map(str, self.limits))}" if self.limits else senses
 
 
 def _doubt(answer: Optimum | Infeasible | Unknown | None) -> str | None:
-    """Return why an answer is not proved."""
-    if answer is None:
-        return "the time limit is over"
-    return None if isinstance(answer, Infeasible) else answer.reason
-
-
-def _no_worse(quantity: Quantity, sign: int, value: int) -> Limit:
-    return at_least(quantity, value) if sign > 0 else at_most(quantity, value)
-
-
-def _better(quantity: Quantity, sign: int, value: int) -> Limit:
-    return more_than(quantity, value) if sign > 0 else less_than(quantity, value)
+    """Return why there may be more points; None where there are none."""
+    match answer:
+        case None:
+            return "the time limit is over"
+        case Infeasible():
+            return None
+        case Optimum():
+            return answer.doubt
+    return answer.reason

@@ -46,6 +46,29 @@ def unbeaten(pairs):
     return sorted({pair for pair in pairs if not any(beats(other, pair) for other in pairs)}, reverse=True)
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_a_front_of_three_quantities_is_all_that_nothing_beats(seed):
+    memory, size = random_costs(seed)
+
+    def paths(width, depth, act):
+        return [Path(costs={"memory": [(width - 5) ** 2 + act], "size": [depth * act + width, 9]})]
+
+    third = costs(SPACE, paths)[0]
+    third.name = "time"
+    paths_of = memory.regions.hidden[0].costs
+    paths_of["time"] = third.regions.hidden[0].costs["memory"]
+    third.regions = memory.regions
+    limit = memory <= 36 + 4 * seed
+    front = solve.pareto(limit, maximize=size, minimize=(memory, third), time_limit=60)
+    kept = [each for each in settings() if limit.holds(**each)]
+    triples = {(size(**each), -memory(**each), -third(**each)) for each in kept}
+    beats = lambda one, other: one != other and all(x >= y for x, y in zip(one, other, strict=True))  # noqa: E731
+    assert front.complete
+    found = [(point.values["size"], -point.values["memory"], -point.values["time"]) for point in front]
+    assert len(found) == len(set(found))
+    assert set(found) == {each for each in triples if not any(beats(other, each) for other in triples)}
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_a_front_is_all_that_nothing_beats(seed):
     memory, size = random_costs(seed)
