@@ -8,7 +8,7 @@ import pytest
 
 from fxcost.allocator import Events, Settings, replay
 from tests.allocator.programs import TEXTS, drawn_rows
-from tests.oracles import real_allocator
+from tests.oracles import pretend, real_allocator
 
 MIB = 2**20
 PROGRAMS = 60
@@ -20,7 +20,7 @@ WITH_FRACTION = [
     ("expandable_segments:True,garbage_collection_threshold:0.5", 0.8),
 ]
 
-pytestmark = pytest.mark.skipif(bool(real_allocator.missing()), reason=real_allocator.missing())
+pytestmark = pytest.mark.skipif(bool(pretend.missing()), reason=pretend.missing())
 
 
 def drawn(text: str, fraction: float) -> list[dict]:

@@ -1,14 +1,27 @@
-/* A pretend CUDA runtime, driver and NVML: just enough for PyTorch's own caching allocator to run without a GPU.
+/* A pretend CUDA runtime, driver, NVML, cuBLAS and cuDNN: enough for PyTorch to believe that there is a GPU.
  *
  * Memory is numbers: addresses are handed out in ascending order and never touched, and a capacity says when there
- * are no more. Built as one library, which is preloaded before torch is imported, and found under the names
- * libcuda.so.1 and libnvidia-ml.so.1 as well. Declarations are this file's own: no CUDA header is needed.
+ * are no more. Kernels are never run; what is copied to the host is zeros. Convolutions get no workspace. Built as
+ * one library, which is preloaded before torch is imported, and found under the names libcuda.so.1 and
+ * libnvidia-ml.so.1 as well; what torch's libraries want beyond it does nothing (see pretend.py). Declarations are
+ * this file's own: no CUDA header is needed. Offsets are those of CUDA 13.
  */
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { OUT_OF_MEMORY = 2, NOT_READY = 600, NVML_NOT_SUPPORTED = 3 };
+enum { OUT_OF_MEMORY = 2, NOT_READY = 600, NVML_NOT_SUPPORTED = 3, TO_HOST = 2 };
+enum { CUDNN_HEURISTIC_RESULTS = 202, CUDNN_INT64 = 3 };
+/* Sizes of structures, at least, and offsets into them. */
+enum { PROPERTIES = 1008, TOTAL_GLOBAL_MEMORY = 288, KERNEL_ATTRIBUTES = 144, POINTER_ATTRIBUTES = 32, ALGORITHM = 96 };
+enum { KERNEL_MAX_THREADS = 24, KERNEL_BINARY_VERSION = 36 };
+static const struct { size_t offset; int value; } PROPERTY[] = {
+    {296, 49152}, {304, 65536}, {308, 32}, {320, 1024},          /* shared memory, registers, warp, threads of a block */
+    {324, 1024}, {328, 1024}, {332, 64},                         /* largest block */
+    {336, 2147483647}, {340, 65535}, {344, 65535}, {368, 512},   /* largest grid, alignment of textures */
+    {384, 128}, {596, 72 << 20}, {604, 1536},                    /* multiprocessors, L2 cache, threads of each */
+    {624, 102400}, {632, 65536}, {672, 101376},                  /* shared memory, registers of each, opt-in */
+};
 #define MIB ((size_t)1 << 20)
 
 typedef struct { size_t address, size; } Segment;
@@ -35,20 +48,27 @@ static size_t addresses(size_t size, size_t alignment) {
     return address;
 }
 
-/* The runtime: one card of compute capability 8.9. Offsets are those of cudaDeviceProp in CUDA 12 and 13. */
+/* The runtime: one card, by default of compute capability 8.9. */
+static int capability(void) {
+    const char *given = getenv("PRETEND_CAPABILITY");
+    return given ? atoi(given) : 89;
+}
+
+static void put(char *properties, size_t offset, int value) { memcpy(properties + offset, &value, sizeof value); }
+
 int cudaGetDeviceCount(int *count) { *count = 1; return 0; }
 int cudaGetDevice(int *device) { *device = 0; return 0; }
 int cudaSetDevice(int device) { return 0; }
 int cudaInitDevice(int device, unsigned flags, unsigned more) { return 0; }
 int cudaGetDeviceProperties(char *properties, int device) {
-    int version[2] = {8, 9};
     size_t total = card();
-    memset(properties, 0, 512);
-    memcpy(properties + 288, &total, sizeof total);
-    memcpy(properties + 360, version, sizeof version);
+    memset(properties, 0, PROPERTIES);
+    memcpy(properties + TOTAL_GLOBAL_MEMORY, &total, sizeof total);
+    for (size_t at = 0; at < sizeof PROPERTY / sizeof *PROPERTY; at++) put(properties, PROPERTY[at].offset, PROPERTY[at].value);
+    put(properties, 360, capability() / 10);
+    put(properties, 364, capability() % 10);
     return 0;
 }
-int cudaGetDeviceProperties_v2(char *properties, int device) { return cudaGetDeviceProperties(properties, device); }
 int cudaDeviceGetAttribute(int *value, int attribute, int device) { *value = 0; return 0; }
 int cudaMemGetInfo(size_t *free_bytes, size_t *total) { *total = card(); *free_bytes = *total; return 0; }
 
@@ -103,12 +123,75 @@ int cudaEventSynchronize(Event *event) {
     return 0;
 }
 
-/* Kernels are registered when torch's libraries are loaded, and never run. */
-int __cudaRegisterFatBinary(void) { return 0; }
-int __cudaRegisterFatBinaryEnd(void) { return 0; }
-int __cudaUnregisterFatBinary(void) { return 0; }
-int __cudaRegisterFunction(void) { return 0; }
-int __cudaRegisterVar(void) { return 0; }
+/* Kernels: what torch asks of them before it would launch them. */
+int cudaFuncGetAttributes(char *attributes, size_t kernel) {
+    memset(attributes, 0, KERNEL_ATTRIBUTES);
+    put(attributes, KERNEL_MAX_THREADS, 1024);
+    put(attributes, KERNEL_BINARY_VERSION, capability() / 10 * 10);
+    return 0;
+}
+int cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks) { *blocks = 2; return 0; }
+int cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *blocks) { *blocks = 2; return 0; }
+
+/* Copies. */
+int cudaHostAlloc(void **memory, size_t size) { *memory = malloc(size); return 0; }
+int cudaFreeHost(void *memory) { free(memory); return 0; }
+int cudaPointerGetAttributes(char *attributes, size_t address) { memset(attributes, 0, POINTER_ATTRIBUTES); return 0; }
+int cudaMemcpyAsync(void *to, void *from, size_t size, int kind, size_t stream) {
+    if (kind == TO_HOST) memset(to, 0, size);
+    return 0;
+}
+int cudaMemcpy(void *to, void *from, size_t size, int kind) { return cudaMemcpyAsync(to, from, size, kind, 0); }
+const char *cudaGetErrorString(int error) { return "pretend"; }
+const char *cudaGetErrorName(int error) { return "pretend"; }
+
+/* Handles and descriptors of libraries: any number that is not 0. */
+static int make(size_t *handle) {
+    static size_t handles = 1 << 22;
+    *handle = handles += 64;
+    return 0;
+}
+#define MAKES(name) int name(size_t *handle) { return make(handle); }
+MAKES(cublasCreate_v2) MAKES(cublasLtCreate) MAKES(cublasLtMatmulDescCreate) MAKES(cublasLtMatrixLayoutCreate)
+MAKES(cublasLtMatmulPreferenceCreate) MAKES(cudnnCreate) MAKES(cudnnCreateTensorDescriptor)
+MAKES(cudnnCreateFilterDescriptor) MAKES(cudnnCreateDropoutDescriptor) MAKES(cudnnCreateRNNDescriptor)
+MAKES(cusparseCreate) MAKES(cusolverDnCreate)
+
+int cublasGetMathMode(size_t handle, int *mode) { *mode = 0; return 0; }
+int cublasGetVersion_v2(size_t handle, int *version) { *version = 130000; return 0; }
+int cublasLtMatmulAlgoGetHeuristic(size_t handle, size_t what, size_t a, size_t b, size_t c, size_t d, size_t preference,
+                                   int asked, void *results, int *count) {
+    memset(results, 0, ALGORITHM);
+    *count = 1;
+    return 0;
+}
+
+/* cuDNN knows one engine for everything, which needs no workspace. */
+size_t cudnnGetVersion(void) { return 91000; }
+int cudnnBackendCreateDescriptor(int type, size_t *descriptor) { return make(descriptor); }
+int cudnnBackendGetAttribute(size_t descriptor, int name, int type, long long asked, long long *count, long long *values) {
+    int known = name == CUDNN_HEURISTIC_RESULTS || type == CUDNN_INT64;
+    if (count) *count = known;
+    if (name != CUDNN_HEURISTIC_RESULTS && known && asked && values) *values = 0;
+    return 0;
+}
+
+int cudnnGetBatchNormalizationForwardTrainingExWorkspaceSize(
+    size_t handle, int mode, int operation, size_t x, size_t z, size_t y, size_t scale, size_t activation, size_t *bytes) {
+    *bytes = 0;
+    return 0;
+}
+int cudnnGetBatchNormalizationBackwardExWorkspaceSize(
+    size_t handle, int mode, int operation, size_t x, size_t y, size_t dy, size_t dz, size_t dx, size_t scale,
+    size_t activation, size_t *bytes) {
+    *bytes = 0;
+    return 0;
+}
+int cudnnGetBatchNormalizationTrainingExReserveSpaceSize(
+    size_t handle, int mode, int operation, size_t activation, size_t x, size_t *bytes) {
+    *bytes = 0;
+    return 0;
+}
 
 /* The driver: pages for expandable segments. */
 static int reserve(size_t *address, size_t size) { *address = addresses(size, 20 * MIB); return 0; }
@@ -146,13 +229,6 @@ int cudaGetDriverEntryPoint(const char *name, void **entry, unsigned long long f
 int cuCtxGetCurrent(size_t *context) { return current(context); }
 int cuDevicePrimaryCtxGetState(int device, unsigned *flags, int *active) { *flags = 0; *active = 1; return 0; }
 int cuDeviceGetAttribute(int *value) { return attribute(value); }
-#define NOTHING(name) int name(void) { return 0; }
-NOTHING(cuCtxSetCurrent) NOTHING(cuDeviceGet) NOTHING(cuDevicePrimaryCtxRetain) NOTHING(cuFuncGetAttribute)
-NOTHING(cuFuncSetAttribute) NOTHING(cuFuncSetCacheConfig) NOTHING(cuGetErrorString) NOTHING(cuLaunchCooperativeKernel)
-NOTHING(cuLaunchKernel) NOTHING(cuLinkAddData_v2) NOTHING(cuLinkComplete) NOTHING(cuLinkCreate_v2)
-NOTHING(cuModuleGetFunction) NOTHING(cuModuleLoad) NOTHING(cuModuleLoadData) NOTHING(cuModuleLoadDataEx)
-NOTHING(cuModuleUnload) NOTHING(cuOccupancyMaxActiveBlocksPerMultiprocessor) NOTHING(cuPointerGetAttribute)
-NOTHING(cuTensorMapEncodeTiled)
 
 /* And of libnvidia-ml.so.1. */
 int nvmlInit_v2(void) { return 0; }

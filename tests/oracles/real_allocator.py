@@ -1,39 +1,17 @@
-"""PyTorch's own caching allocator, run without a GPU: its compiled code, over a pretend CUDA.
+"""PyTorch's own caching allocator without a GPU: its compiled code, over a pretend CUDA (see pretend.py).
 
-`outcomes` starts a process that preloads the pretend library, imports torch, and lets it allocate and free
-tensors that have no memory behind them. Nothing is shared with `fxcost.allocator`. It needs Linux, a C
-compiler and a torch that is built for CUDA; `missing` says which of these is not there.
+Its tensors are real ones that have no memory behind them. Nothing is shared with `fxcost.allocator`.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+from tests.oracles import pretend
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-SOURCE = Path(__file__).with_name("pretend_cuda.c")
 DEFAULTS = "large_segment_size_mb:20,expandable_segments:False"
 """Written before each program's settings, as PyTorch would keep what an earlier one had set.
 
 It keeps `max_non_split_rounding_mb`, too: programs with that go last.
 """
-NAMES = ("pretend.so", "libcuda.so.1", "libnvidia-ml.so.1")
-
-
-def missing() -> str:
-    """Return why the allocator cannot be run here, or nothing."""
-    import torch
-
-    if sys.platform != "linux":
-        return "a pretend CUDA is preloaded on Linux only"
-    if torch.version.cuda is None:
-        return f"torch {torch.__version__} is not built for CUDA"
-    return "" if shutil.which("cc") else "there is no C compiler, cc"
 
 
 def outcomes(programs: list[dict], total: int = 2**40) -> list[dict]:
@@ -46,44 +24,23 @@ def outcomes(programs: list[dict], total: int = 2**40) -> list[dict]:
     An outcome has the bytes allocated and reserved after each event, the event that ran out of memory (or
     None), the most bytes reserved, and how often all that was cached was given back.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder, NAMES[0])
-        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-w", SOURCE, "-o", library], check=True)
-        for name in NAMES[1:]:
-            Path(folder, name).symlink_to(library)
-        environment = {name: value for name, value in os.environ.items() if "ALLOC_CONF" not in name}
-        environment |= {
-            "LD_PRELOAD": str(library),
-            "LD_LIBRARY_PATH": folder,
-            "PRETEND_TOTAL": str(total),
-            "PYTHONPATH": str(ROOT),
-            "CUDA_VISIBLE_DEVICES": "0",
-        }
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", __file__],
-            input=json.dumps(programs),
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode:
-        raise RuntimeError(f"the real allocator failed: {done.stderr[-2000:]}")
-    return json.loads(done.stdout)
+    return pretend.called("tests.oracles.real_allocator:run_all", programs, total=total)
+
+
+def run_all(programs):
+    """Run programs in this process, which has the pretend CUDA."""
+    runner = Runner()
+    return [runner.run(program) for program in programs]
 
 
 class Runner:
     """Runs programs one after the other; every one leaves nothing reserved behind."""
 
     def __init__(self):
-        import ctypes
-
         import torch
 
         self.torch = torch
-        self.library = ctypes.CDLL(os.environ["LD_PRELOAD"])
-        self.library.pretend_capacity.argtypes = [ctypes.c_size_t]
-        self.library.pretend_used.restype = ctypes.c_size_t
+        self.library = pretend.pretend_library()
         torch.cuda.init()
         self.streams = {0: torch.cuda.default_stream()}
         self.live = {}
@@ -143,8 +100,3 @@ class Runner:
 
     def empty_cache(self):
         self.torch.cuda.empty_cache()
-
-
-if __name__ == "__main__":
-    runner = Runner()
-    sys.stdout.write(json.dumps([runner.run(program) for program in json.load(sys.stdin)]))
