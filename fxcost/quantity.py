@@ -23,6 +23,7 @@ from fxcost.errors import ConfigError, InvalidConfigError
 from fxcost.expr import Axis, Expression, Polynomial, evaluate_arrays
 from fxcost.solve import Limit, Sensitivity, limits
 from fxcost.solve.sensitivities import sensitivity
+from fxcost.solve.totals import Total
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -273,6 +274,17 @@ class Quantity:
 
     def _repr_latex_(self) -> str:
         return f"${self.expression(self.regions.first()).latex()}$"
+
+    def __add__(self, other: object) -> Total:
+        return Total.of((1, self), (1, other))
+
+    def __radd__(self, other: object) -> Total:
+        return Total.of((1, other), (1, self))
+
+    def __mul__(self, times: object) -> Total:
+        return Total.of((times, self))
+
+    __rmul__ = __mul__
 
     def __le__(self, bound: object) -> Limit:
         return limits.at_most(self, bound)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fxcost.solve.binding import Binding
+from fxcost.solve.certificates import Certificate
 from fxcost.solve.contradictions import Contradiction, Demand, Relaxation
 from fxcost.solve.counts import Count
 from fxcost.solve.effort import Effort, Reading
@@ -16,10 +17,12 @@ from fxcost.solve.piecewise import Piecewise
 from fxcost.solve.quantities import Quantity
 from fxcost.solve.questions import find, prove
 from fxcost.solve.sensitivities import Sensitivity
+from fxcost.solve.totals import Total
 from fxcost.solve.verdicts import Found, Infeasible, Optimum, Proved, Refuted, Unknown
 
 __all__ = [
     "Binding",
+    "Certificate",
     "Comparison",
     "Contradiction",
     "Count",
@@ -41,6 +44,7 @@ __all__ = [
     "Refuted",
     "Relaxation",
     "Sensitivity",
+    "Total",
     "Tradeoff",
     "Unknown",
     "at_least",
