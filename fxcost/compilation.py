@@ -116,17 +116,19 @@ class Cost:
             for question in self.first.questions
         ]
 
-    def gpu_memory(self, device: str | Device | Card, **config: Any) -> GpuMemory:
+    def gpu_memory(self, device: str | Device | Card | None = None, **config: Any) -> GpuMemory:
         """Return what a configuration takes on a GPU: alive, needed, reserved, shown by nvidia-smi.
 
-        Operators are those that were traced, and a storage has the bytes that it has there.
+        Operators and types are those that were traced: of a GPU with `fc.cost(..., device=...)`, else those
+        that the CPU chooses.
 
         Args:
-            device: The GPU; a `fc.Card` says its software and the allocator's settings, too.
+            device: The GPU; a `fc.Card` says its software and the allocator's settings, too. None is that
+                whose choices were traced.
             **config: Every hyperparameter by name.
 
         Raises:
-            UnknownDeviceError: No GPU has that name.
+            UnknownDeviceError: No GPU has that name, or none is named at all.
             ConfigError: A hyperparameter is missing, unknown or outside the space.
             InvalidConfigError: The factory itself refuses the configuration.
 
@@ -135,7 +137,8 @@ class Cost:
             >>> @fc.model(width=fc.Int(8, 4096), example=lambda width: torch.zeros(512, width))
             ... def net(width):
             ...     return torch.nn.Linear(width, width)
-            >>> print(fc.cost(net).gpu_memory("rtx-4090", width=2048))  # doctest: +NORMALIZE_WHITESPACE
+            >>> cost = fc.cost(net, device="rtx-4090")
+            >>> print(cost.gpu_memory(width=2048))  # doctest: +NORMALIZE_WHITESPACE
              16.01 MiB  parameter              exact
               4.00 MiB  batch                  exact
               4.00 MiB  temporary              exact
@@ -150,7 +153,8 @@ class Cost:
         if region.refusal is not None:
             raise InvalidConfigError(f"{checked}: the factory refuses it: {region.refusal}")
         values = self.regions.domain.encode(checked)
-        return gpu_memory(self.regions.sizes_at(checked), values, checked, Card.of(device))
+        card = Card.of(self.device if device is None else device)
+        return gpu_memory(self.regions.sizes_at(checked), values, checked, card)
 
     def partition(
         self,

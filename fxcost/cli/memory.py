@@ -54,7 +54,7 @@ def memory_command(
 
     card = Card(find(device), settings=Settings.parse(allocator))
     with progress() as tell:
-        memory = Memory.of(subject_of(asked, tell), card)
+        memory = Memory.of(subject_of(asked, tell, device), card)
         _write(memory, **files)
     write(memory, as_json)
     ctx.exit(EXITS[str(memory.gpu.fit)])

@@ -17,8 +17,8 @@ from fxcost.report.subject import Subject
 from fxcost.trace import generic_hint
 
 
-def subject_of(asked: Asked, tell: Tell) -> Subject:
-    """Load a target and trace it.
+def subject_of(asked: Asked, tell: Tell, device: str = "cpu") -> Subject:
+    """Load a target and trace it as a device runs it.
 
     Raises:
         FxcostError: One of the arguments is wrong, or the factory cannot be traced.
@@ -28,11 +28,11 @@ def subject_of(asked: Asked, tell: Tell) -> Subject:
         Traceback (most recent call last):
         fxcost.errors.TargetError: there is no module fxcost.nets; write ...
     """
-    costs, restriction = costs_of(asked, tell)
+    costs, restriction = costs_of(asked, tell, device)
     return Subject(asked.target, costs, restriction, _region(costs, restriction))
 
 
-def costs_of(asked: Asked, tell: Tell) -> tuple[Cost, dict[str, object]]:
+def costs_of(asked: Asked, tell: Tell, device: str = "cpu") -> tuple[Cost, dict[str, object]]:
     """Load a target and trace it; return its costs and what is set of its hyperparameters.
 
     Raises:
@@ -44,7 +44,7 @@ def costs_of(asked: Asked, tell: Tell) -> tuple[Cost, dict[str, object]]:
     restriction = restriction_of(asked.settings, factory.space)
     factory.space.restrict(**restriction).sample(random.Random(0))
     tell(f"tracing {asked.target}")
-    return cost(factory, training=training, inference=inference), restriction
+    return cost(factory, training=training, inference=inference, device=device), restriction
 
 
 def _region(costs: Cost, restriction: Mapping[str, object]) -> Region:

@@ -111,6 +111,17 @@ def test_depthwise_convolutions_want_no_workspace():
     assert "convolution workspace" not in {term.name for term in memory.terms}
 
 
+def test_attention_that_is_fused_does_not_keep_its_weights():
+    recipe = fc.Training(torch.optim.AdamW, precision="bf16-mixed")
+    config = SMALL | {"seq": 1024}
+    math, flash = (
+        fc.cost(gpt, training=dataclasses.replace(recipe, attention=attention), device="rtx-4090")
+        for attention in ("math", None)
+    )
+    weights_of_attention = 3 * 3 * 4 * 1024**2 * 2
+    assert math.gpu_memory(**config).live - flash.gpu_memory(**config).live > weights_of_attention
+
+
 def test_other_software_reserves_something_else():
     cost = cost_of(gpt, "adamw")
     usual = cost.gpu_memory("rtx-4090", **SMALL)
@@ -141,6 +152,8 @@ def test_wrong_questions_are_refused():
     cost = cost_of(layer, "inference")
     with pytest.raises(UnknownDeviceError, match="rtx-4091"):
         cost.gpu_memory("rtx-4091", width=512, batch=4)
+    with pytest.raises(UnknownDeviceError, match="cpu"):
+        cost.gpu_memory(width=512, batch=4)
     with pytest.raises(ConfigError, match="batch"):
         cost.gpu_memory("rtx-4090", width=512)
     with pytest.raises(DeclarationError, match=r"margin=1\.5"):
