@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,20 @@ def test_count_tells_how_many_settings_keep_the_limits(nets: str, fitting: list[
     assert (answer["verdict"], answer["exact"], answer["sample"]) == ("count", True, None)
     assert answer["lower"] == answer["upper"] == len(fitting)
     assert answer["settings"] == SETTINGS
+
+
+def test_count_is_done_by_workers_and_gone_on_with_from_a_file(
+    nets: str, fitting: list[fc.Config], tmp_path: Path
+) -> None:
+    file = ("--count", "--resume", str(tmp_path / "frontier.json"))
+    for more in ((*file, "--workers", "2"), file):
+        assert answered("solve", f"{nets}:net", *LIMIT, *more)["lower"] == len(fitting)
+    other = run("solve", f"{nets}:net", *NOTHING, *file)
+    assert other.exit_code == 2
+    assert "is about another question (flops <= " in other.stderr
+    wrong = run("solve", f"{nets}:net", *LIMIT, "--ranges", "--workers", "2")
+    assert wrong.exit_code == 2
+    assert "--workers and --resume are about --count" in wrong.stderr
 
 
 def test_count_keeps_what_is_set(nets: str, fitting: list[fc.Config]) -> None:

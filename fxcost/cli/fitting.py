@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from fxcost.cli.limits import LimitText
@@ -33,9 +37,10 @@ class Fitting:
     seconds: float
     tell: Tell
 
-    def counted(self) -> Counted:
-        """Return how many there are."""
-        count = self._settings.count()
+    def counted(self, workers: int = 1, resume: Path | None = None) -> Counted:
+        """Return how many there are, counted by some processes, or from a file on."""
+        with _processes(workers) as executor:
+            count = self._settings.count(executor=executor, resume=resume)
         empty = count.exact and not count.lower
         return Counted(self.subject, count, conflict=self._conflict() if empty else None)
 
@@ -85,3 +90,13 @@ class Fitting:
         if not isinstance(answer, Infeasible):
             return None
         return answer.explain(time_limit=self.seconds, progress=self.tell)
+
+
+@contextmanager
+def _processes(count: int) -> Iterator[Executor | None]:
+    """Lend so many processes; None for this one alone."""
+    if count == 1:
+        yield None
+        return
+    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as executor:
+        yield executor

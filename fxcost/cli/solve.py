@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,6 +26,13 @@ QUESTIONS = ("maximize", "minimize", "count", "sample", "near", "ranges")
 @click.option("--maximize", metavar="QUANTITY", help="What is to be large.")
 @click.option("--minimize", metavar="QUANTITY", help="What is to be small.")
 @click.option("--count", is_flag=True, help="Tell how many settings keep the limits.")
+@click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Count by N processes.")
+@click.option(
+    "--resume",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write what is counted to a file, and go on from it.",
+)
 @click.option("--sample", metavar="N", type=click.IntRange(min=1), help="Draw N of them evenly.")
 @click.option("--seed", type=click.IntRange(min=0), help="Draw others; without one it is 0.")
 @click.option(
@@ -82,6 +90,8 @@ def _question(wanted: dict[str, Any], limits: tuple[str, ...]) -> str:
         raise click.UsageError(f"--{question} is about limits; add --limit 'flops <= 1 PFLOP'")
     if question not in ("maximize", "minimize") and wanted["engine"] is not None:
         raise click.UsageError("--engine is about --maximize and --minimize")
+    if question != "count" and (wanted["workers"] or wanted["resume"]) is not None:
+        raise click.UsageError("--workers and --resume are about --count")
     if question != "sample" and wanted["seed"] is not None:
         raise click.UsageError("--seed is about a sample; add --sample 10")
     return question
@@ -101,7 +111,7 @@ def _answer(
     fitting = Fitting(subject, texts, seconds, tell)
     match question:
         case "count":
-            return fitting.counted()
+            return fitting.counted(wanted["workers"] or 1, wanted["resume"])
         case "sample":
             return fitting.sampled(wanted["sample"], wanted["seed"] or 0)
         case "near":

@@ -131,14 +131,19 @@ def sweep(tree: Tree, frontier: Frontier, budget: Budget) -> Iterator[Boxes]:
     return (bundle.boxes for bundle in bundles(tree, frontier, budget))
 
 
-def bundles(tree: Tree, frontier: Frontier, budget: Budget) -> Iterator[Bundle]:
+def bundles(tree: Tree, frontier: Frontier, budget: Budget, looked_at: int = 0) -> Iterator[Bundle]:
     """Yield what `sweep` does, as it is found; boxes of many fibres are not taken apart.
+
+    Args:
+        tree: Decides boxes.
+        frontier: Where to look.
+        budget: When to stop.
+        looked_at: The number of boxes that the tree decided before.
 
     Raises:
         OutOfBudgetError: The time is over.
         UndecidedError: A single setting cannot be decided.
     """
-    looked_at = 0
     while len(frontier):
         budget.left()
         batch = frontier.taken(BATCH)

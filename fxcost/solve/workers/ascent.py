@@ -18,8 +18,8 @@ from fxcost.solve.workers.plain import boxes_of, boxes_record, question_text
 OPENED = 256
 """A box is opened into about so many before workers take them."""
 
-PIECES = 64
-"""These are at most so many jobs."""
+PIECES = 16
+"""These are at most so many jobs, and so are the boxes that a job leaves."""
 
 
 class Ascent:
@@ -75,4 +75,4 @@ class Ascent:
         score = answer["score"]
         if score is not None and (self._score is None or score > self._score):
             self._score = self._better(tuple(answer["point"]))
-        return tuple(divided(job.part, boxes_of(answer["left"]), 2))
+        return tuple(divided(job.part, boxes_of(answer["left"]), PIECES))

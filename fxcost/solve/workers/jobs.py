@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fxcost.solve.boxes.best import Climb
-from fxcost.solve.boxes.sweep import Frontier, bundles
+from fxcost.solve.boxes.sweep import MANY, Frontier, bundles
 from fxcost.solve.boxes.tree import Tree, UndecidedError
 from fxcost.solve.budget import Budget, OutOfBudgetError
 from fxcost.solve.lattice import Boxes, Point
@@ -19,9 +19,10 @@ from fxcost.solve.workers.plain import Question, boxes_of, boxes_record
 
 def counted(text: str, fibre: int, boxes: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     """Return how many settings in boxes satisfy a question: `found`, without those in the boxes `left`."""
-    frontier, found, undecided = Frontier(boxes_of(boxes)), 0, False
+    (_, tree), frontier = _decider(text, fibre), Frontier(boxes_of(boxes))
+    found, undecided = 0, False
     try:
-        for bundle in bundles(_decider(text, fibre)[1], frontier, Budget(seconds)):
+        for bundle in bundles(tree, frontier, Budget(seconds), looked_at=MANY + 1):
             found += bundle.size
     except OutOfBudgetError:
         undecided = False

@@ -23,8 +23,8 @@ from fxcost.solve.workers.saved import save, saved
 OPENED = 512
 """A part is opened into about so many boxes before workers take them."""
 
-PIECES = 64
-"""These are at most so many jobs."""
+PIECES = 16
+"""These are at most so many jobs, and so are the boxes that a job leaves."""
 
 SAVED_EVERY = 5.0
 """Seconds between two times that the frontier is written."""
@@ -133,7 +133,7 @@ class Tally:
 
     def _take(self, job: Job, answer: Mapping[str, Any]) -> Sequence[Job]:
         """Take a worker's answer: an interruption finds all of it taken, or nothing."""
-        left = tuple(divided(job.part, boxes_of(answer["left"]), 2))
+        left = tuple(divided(job.part, boxes_of(answer["left"]), PIECES))
         others = tuple(each for each in self._state.left if each is not job)
         self._state = State(self._state.found + answer["found"], others + left)
         if time.monotonic() - self._written > SAVED_EVERY:
