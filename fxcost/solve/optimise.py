@@ -278,7 +278,7 @@ class Optimisation:
     def _step(self, cell: Cell, engine: Engine) -> None:
         """Raise the best score by steps that double while they succeed."""
         limit = cell.search.named(cell.formula(self.limit))
-        high, step = self._highest(cell), 1
+        high, step = None if engine is Engine.Z3 else self._highest(cell), 1
         while self.best is None or high is None or self.best[0] < high:
             step = step if self.best is None or high is None else min(step, high - self.best[0])
             goal = [] if self.best is None else [self._at_least(cell, self.best[0] + step)]

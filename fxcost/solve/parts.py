@@ -15,6 +15,7 @@ from fxcost.solve.cells import Cell, Ground
 from fxcost.solve.facts import Claim, Fact
 from fxcost.solve.lattice import Box, Boxes, Point
 from fxcost.solve.limits import Limit
+from fxcost.solve.routes import Kind, engines_for
 
 UNDECIDED = "there are settings of which the bounds of costs do not tell whether they are feasible"
 
@@ -84,6 +85,8 @@ def parts_of(ground: Ground, limit: Limit) -> Iterator[Part]:
     Raises:
         OutOfBudgetError: Settings are left that no path covers.
     """
+    for engine in engines_for(Kind.LIST):
+        ground.answered(engine)
     earlier: list[Fact] = []
     fibres = _fibres(ground, limit)
     for cell in ground.cells():
