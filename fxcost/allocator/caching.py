@@ -36,17 +36,16 @@ class CachingAllocator:
         self._address_space = address_space
         self._expandable = settings.expandable_segments
         self._max_split = settings.max_split_size or UNLIMITED
-        self._plans: dict[int, tuple[int, Pool, int]] = {}
+        self._plans: dict[tuple[int, int], tuple[int, Shelf, int]] = {}
 
     def allocate(self, nbytes: int, stream: int) -> Block | None:
         """Return a block for a request of one byte or more, or None where memory ran out."""
-        size, pool, segment = self._plans.get(nbytes) or self._plan(nbytes)
-        shelf = pool.shelf(stream)
+        size, shelf, segment = self._plans.get((nbytes, stream)) or self._plan(nbytes, stream)
         block = self._cached(shelf, size) or self._fresh(shelf, size, segment)
         if block is None:
             return None
         rest = block.size - size
-        if rest and self._splits(pool, size, rest):
+        if rest and self._splits(shelf.pool, size, rest):
             shelf.put(block.cut(size))
         block.free = False
         block.requested = nbytes
@@ -55,15 +54,15 @@ class CachingAllocator:
             self._tell("alloc", block.address, nbytes, stream)
         return block
 
-    def free(self, block: Block) -> None:
-        """Take back a block."""
-        self._request(block)
-        self._complete(block)
-
-    def defer(self, block: Block) -> None:
-        """Take back a block that another stream may still use: it stays until `complete` or a flush."""
-        self._request(block)
-        self.awaiting.append(block)
+    def free(self, block: Block, *, shared: bool = False) -> None:
+        """Take back a block; where another stream may still use it, it stays until `complete` or a flush."""
+        self.allocated -= block.size
+        if self._tell is not None:
+            self._tell("free_requested", block.address, block.requested, block.shelf.stream)
+        if shared:
+            self.awaiting.append(block)
+        else:
+            self._complete(block)
 
     def complete(self) -> None:
         """Take back for good what other streams were still using: the device has done all it was asked to."""
@@ -77,18 +76,19 @@ class CachingAllocator:
         releasing.release_all(self.device, self.large)
         releasing.release_all(self.device, self.small)
 
-    def _plan(self, nbytes: int) -> tuple[int, Pool, int]:
-        """Return a request's rounded size, its pool, and the segment it would get."""
+    def _plan(self, nbytes: int, stream: int) -> tuple[int, Shelf, int]:
+        """Return a request's rounded size, where its blocks lie, and the segment it would get."""
         size = sizes.rounded(nbytes, self._settings)
         pool = self.small if size <= sizes.SMALL else self.large
-        plan = self._plans[nbytes] = size, pool, sizes.segment(size, self._settings)
+        plan = size, pool.shelf(stream), sizes.segment(size, self._settings)
+        self._plans[nbytes, stream] = plan
         return plan
 
     def _cached(self, shelf: Shelf, size: int) -> Block | None:
         """Return the free block that fits best, taken off its shelf."""
         shelf.pool.searches += 1
-        place = shelf.from_size(size)
-        if place == len(shelf):
+        place = shelf.find(size)
+        if place is None:
             return None
         if self._expandable:
             place = growing.best_place(shelf, place)
@@ -138,12 +138,6 @@ class CachingAllocator:
         if pool.small or self._expandable:
             return rest >= sizes.BLOCK
         return size < self._max_split and rest > sizes.SMALL
-
-    def _request(self, block: Block) -> None:
-        """Count a block as freed."""
-        self.allocated -= block.size
-        if self._tell is not None:
-            self._tell("free_requested", block.address, block.requested, block.shelf.stream)
 
     def _complete(self, block: Block) -> None:
         """Put a freed block to the free ones."""

@@ -48,9 +48,10 @@ class Shelf:
         del self._keys[bisect_left(self._keys, key)]
         del self._blocks[key]
 
-    def from_size(self, size: int) -> int:
-        """Return the place of the first block that is not smaller."""
-        return bisect_left(self._keys, size * _ADDRESSES)
+    def find(self, size: int) -> int | None:
+        """Return the place of the first block that is not smaller, if there is one."""
+        place = bisect_left(self._keys, size * _ADDRESSES)
+        return place if place < len(self._keys) else None
 
     def at(self, place: int) -> Block:
         """Return the block at a place, by size and address."""

@@ -37,12 +37,12 @@ def release_oversize(device: Device, shelf: Shelf, size: int, threshold: int) ->
         threshold: `Settings.max_split_size`.
     """
     needed = max(size, threshold)
-    place = shelf.from_size(needed)
-    if place < len(shelf) and shelf.at(place).span is None:
+    place = shelf.find(needed)
+    if place is not None and shelf.at(place).span is None:
         release(device, shelf.at(place))
         return True
     released = 0
-    for block in reversed([shelf.at(each) for each in range(place)]):
+    for block in reversed(list(shelf)[:place]):
         if released >= needed or block.size < threshold:
             break
         if block.span is None:

@@ -116,11 +116,8 @@ class _Player:
         block = self.taken(self.live.pop, key)
         if block is None:
             return
-        if key in self.shared:
-            self.shared.remove(key)
-            self.allocator.defer(block)
-            return
-        self.allocator.free(block)
+        self.allocator.free(block, shared=key in self.shared)
+        self.shared.discard(key)
 
     def record_stream(self, key: int, _: int, stream: int) -> None:
         block = self.taken(self.live.__getitem__, key)
