@@ -36,6 +36,8 @@ class Cover:
     @property
     def complete(self) -> bool:
         """Whether the boxes share no setting and leave none: they are cut apart until each is alone."""
+        if not self.box.low:
+            return len(self) == 1
         low, high = (
             np.array([np.concatenate(ends) for ends in zip(*columns, strict=True)], dtype=object)
             for columns in ([boxes.low for _, boxes in self.closed], [boxes.high for _, boxes in self.closed])
@@ -56,9 +58,12 @@ def cover(lattice: Lattice, box: Box, facts: Sequence[Fact], budget: Budget) -> 
         UndecidedError: The facts hold at some setting, or bounds do not tell; or it takes too many boxes.
         OutOfBudgetError: The time is over.
     """
-    fibre = max(range(len(lattice.names)), key=lambda index: box.high[index] - box.low[index])
     closed: list[tuple[Fact, Boxes]] = []
     boxes, number = Boxes.of(box), 0
+    if not box.low:
+        return Cover(box, tuple((fact, boxes) for fact in facts if fact.truth(boxes)[1].all())[:1])
+    listed = [index for index, values in enumerate(lattice.listed) if values is not None]
+    fibre = max(listed, key=lambda index: box.high[index] - box.low[index], default=None)
     while len(boxes):
         budget.left()
         for fact in facts:
@@ -71,11 +76,11 @@ def cover(lattice: Lattice, box: Box, facts: Sequence[Fact], budget: Budget) -> 
     return Cover(box, tuple(closed))
 
 
-def _closed(fact: Fact, boxes: Boxes, fibre: int) -> tuple[list[Boxes], Boxes]:
+def _closed(fact: Fact, boxes: Boxes, fibre: int | None) -> tuple[list[Boxes], Boxes]:
     """Return boxes, and ends of boxes along the fibre, that a fact closes, and what is left."""
     nowhere = fact.truth(boxes)[1]
     pieces, left = [boxes.take(nowhere)], boxes.take(~nowhere)
-    if isinstance(fact, Claim) and len(left):
+    if isinstance(fact, Claim) and fibre is not None and len(left):
         for upper in (True, False):
             piece, left = _end(fact, left, fibre, upper=upper)
             pieces.append(piece)

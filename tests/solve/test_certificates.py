@@ -16,9 +16,9 @@ from fxcost.solve.certificates import certified
 from fxcost.solve.covers import Cover
 from fxcost.solve.lattice import Box, Boxes
 from fxcost.solve.problems import Problem
-from fxcost.space import Int, Space
+from fxcost.space import Float, Int, Space
 from tests.solve.random_factories import factories
-from tests.solve.standins import costs
+from tests.solve.standins import Path, costs
 from tests.solve.test_brute_force import question
 from tests.solve.test_questions import GPT, gpt_paths, halves
 
@@ -61,6 +61,16 @@ def test_an_optimum_is_checked_on_every_path():
     with pytest.raises(ExpressionError, match="exact evaluation says otherwise"):
         replace(best, value=best.value + 1).check()
     assert not solve.maximize(memory, size <= 40, batch=(1, 3)).check(time_limit=1e-6)
+
+
+def test_a_space_without_hyperparameters_and_one_of_floats_are_checked():
+    memory, _ = costs(Space(), lambda: [Path(costs={"memory": [7], "size": [1]})])
+    assert (memory <= 7).prove().check()
+    assert not certified(Problem(memory <= 7), memory <= 7, Budget(10))
+    space = Space(rate=Float(0.0, 1e9), width=Int(1, 64))
+    memory, _ = costs(space, lambda rate, width: [Path(costs={"memory": [width**2], "size": [width]})])
+    assert (memory <= 64**2).prove().check()
+    assert solve.maximize(memory, memory <= 1000).check()
 
 
 def test_a_verdict_without_its_question_cannot_be_checked():
