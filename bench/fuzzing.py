@@ -1,6 +1,7 @@
 """Limits at the edges of numbers: does anything crash, and is every answer that of plain Python?
 
     python bench/fuzzing.py 1000000 1
+    python bench/fuzzing.py 100000 2 cpsat
 
 Costs are random sums of products, maxima of some, over a few settings with values around 2²⁶, 2³¹, 2⁵³ and
 2⁶³; bounds are values of theirs and their neighbours, the edges themselves, floats, fractions, text, and what
@@ -167,7 +168,7 @@ def asked(draw: Random, about: Subject) -> Asked:
     return Asked(left.limit | right.limit, lambda *pair: left.holds(*pair) or right.holds(*pair))
 
 
-def right(draw: Random, about: Subject) -> bool | None:
+def right(draw: Random, about: Subject, engine: str | None) -> bool | None:
     """Ask one question; return whether its answer is right, None where it is unknown."""
     kind = draw.choice(["prove", "prove", "find", "find", "largest", "smallest", "refused"])
     if kind == "refused":
@@ -175,12 +176,14 @@ def right(draw: Random, about: Subject) -> bool | None:
     question = asked(draw, about)
     truths = [question.holds(*pair) for pair in about.values]
     if kind == "prove":
-        verdict = question.limit.prove()
+        verdict = question.limit.prove(engine=engine)
         return None if isinstance(verdict, solve.Unknown) else bool(verdict) is all(truths)
     if kind == "find":
-        found = question.limit.find()
+        found = question.limit.find(engine=engine)
         return None if isinstance(found, solve.Unknown) else bool(found) is any(truths)
-    best = (solve.maximize if kind == "largest" else solve.minimize)(about.size, question.limit)
+    best = (solve.maximize if kind == "largest" else solve.minimize)(
+        about.size, question.limit, engine=engine
+    )
     kept = [pair[1] for pair, truth in zip(about.values, truths, strict=True) if truth]
     if isinstance(best, solve.Optimum):
         extreme = (max if kind == "largest" else min)(kept)
@@ -205,12 +208,13 @@ def subjects(seed: int) -> Iterator[Subject]:
         yield subject(draw)
 
 
-def figures(questions: int, seed: int) -> dict[str, Any]:
+def figures(questions: int, seed: int, engine: str | None = None) -> dict[str, Any]:
     """Return how many questions were asked, and how many answers are wrong, unknown or a crash.
 
     Args:
         questions: How many to ask.
         seed: The same seed asks the same.
+        engine: Who answers; None for what the routes say.
     """
     draw, total, drawn = Random(f"questions {seed}"), Counter[str](), subjects(seed)
     while total["questions"] < questions:
@@ -218,7 +222,7 @@ def figures(questions: int, seed: int) -> dict[str, Any]:
         for _ in range(min(ABOUT_EACH, questions - total["questions"])):
             total["questions"] += 1
             try:
-                answer = right(draw, about)
+                answer = right(draw, about, engine)
             except Exception:
                 total["crashes"] += 1
                 progress(f"{traceback.format_exc()}\n{about}")
@@ -233,9 +237,9 @@ def figures(questions: int, seed: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    questions, seed = (*map(int, sys.argv[1:]), 1)[:2] if sys.argv[1:] else (1_000_000, 1)
+    questions, seed, engine, *_ = (*sys.argv[1:], *("1000000", "1", None)[len(sys.argv[1:]) :])
     started = perf_counter()
-    measured = figures(questions, seed)
+    measured = figures(int(questions), int(seed), engine)
     print(json.dumps(measured | {"seconds": round(perf_counter() - started)}))
 
 
