@@ -279,6 +279,13 @@ def cudnn_batch_norm(
     return torch.empty_like(image), statistics, torch.empty_like(statistics), reserve
 
 
+def cudnn_batch_norm_backward(
+    image: torch.Tensor, grad_output: torch.Tensor, weight: torch.Tensor, *args: Any
+) -> tuple[torch.Tensor, ...]:
+    """Differentiate batch_norm."""
+    return torch.empty_like(image), torch.empty_like(weight), torch.empty_like(weight)
+
+
 INTERPOLATIONS = (
     "upsample_linear1d",
     "upsample_bilinear2d",
@@ -292,6 +299,7 @@ RULES: dict[torch._ops.OpOverload, Kernel] = {
     aten.addcmul.default: addcmul,
     aten.baddbmm.default: baddbmm,
     aten.cudnn_batch_norm.default: cudnn_batch_norm,
+    aten.cudnn_batch_norm_backward.default: cudnn_batch_norm_backward,
     aten._grouped_mm.default: grouped_mm,
     aten.constant_pad_nd.default: constant_pad_nd,
     aten.mkldnn_rnn_layer.default: mkldnn_rnn_layer,
@@ -322,6 +330,6 @@ def kernel_of(operator: torch._ops.OpOverload) -> Kernel | None:
         >>> kernel_of(torch.ops.aten._foreach_add_.Scalar).__name__
         'nothing'
     """
-    if operator._opname.startswith("_foreach_") and not operator._schema.returns:
+    if operator._opname.startswith(("_foreach_", "_fused_")) and not operator._schema.returns:
         return nothing
     return RULES.get(operator)

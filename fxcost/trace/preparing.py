@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_leaves
 
 from fxcost.trace.lazy import exchange
 from fxcost.trace.precision import Precision
@@ -69,12 +69,9 @@ def _become(held: torch.Tensor, changed: torch.Tensor) -> None:
 
 
 def converted_batch(batch: Any, numbers: Precision, *, channels_last: bool) -> Any:
-    """Return a batch with its floating tensors converted as the model is."""
-
-    def convert(tensor: torch.Tensor) -> torch.Tensor:
-        changed = _converted(tensor, numbers, channels_last=channels_last)
-        return tensor if changed is None else changed
-
-    if numbers.weights is None and not channels_last:
-        return batch
-    return tree_map_only(torch.Tensor, convert, batch)
+    """Convert a batch's floating tensors in place, those in a cache among them, and return it."""
+    for tensor in tensors_of(batch):
+        changed = _converted(tensor.detach(), numbers, channels_last=channels_last)
+        if changed is not None:
+            _become(tensor, changed)
+    return batch

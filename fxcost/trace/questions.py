@@ -77,6 +77,14 @@ def user_frame() -> FrameType | None:
     return None if frame is None or _inside(frame, (PACKAGE_FOLDER,)) else frame
 
 
+def runs_in(folder: str) -> bool:
+    """Tell whether a file of a folder is on the running stack."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not _inside(frame, (folder,)):
+        frame = frame.f_back
+    return frame is not None
+
+
 def asked(condition: sympy.Basic, *, pinned: bool = False) -> Question:
     """Return the question that the running stack asks; `condition` is true now."""
     frame: FrameType | None = sys._getframe(1)

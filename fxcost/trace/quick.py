@@ -25,13 +25,14 @@ def native_batch_norm(
     momentum: float,
     eps: float,
 ) -> Any:
-    """Normalise channels: an image, and in training each channel's mean and deviation."""
-    if not _plain(image, weight, bias):
+    """Normalise channels: an image; in training also means and deviations, in the weight's type."""
+    if not _dense(image) or not _plain_weights(weight, bias, running_mean, running_var):
         return aten.native_batch_norm.default(
             image, weight, bias, running_mean, running_var, training, momentum, eps
         )
     statistics = (image.shape[1],) if training else (0,)
-    return torch.empty_like(image), image.new_empty(statistics), image.new_empty(statistics)
+    like = image if weight is None else weight
+    return torch.empty_like(image), like.new_empty(statistics), like.new_empty(statistics)
 
 
 def native_batch_norm_backward(
@@ -47,7 +48,8 @@ def native_batch_norm_backward(
     output_mask: Sequence[bool],
 ) -> Any:
     """Differentiate batch_norm."""
-    if not _plain(grad_out, image, weight):
+    alike = _dense(image) and grad_out.dtype == image.dtype and _laid_out_alike(grad_out, image)
+    if not alike or not _plain_weights(weight):
         return aten.native_batch_norm_backward.default(
             grad_out,
             image,
@@ -60,10 +62,9 @@ def native_batch_norm_backward(
             eps,
             output_mask,
         )
-    shapes = (image.shape, (image.shape[1],), (image.shape[1],))
-    return tuple(
-        image.new_empty(shape) if asked else None for shape, asked in zip(shapes, output_mask, strict=True)
-    )
+    like, channels = (image if weight is None else weight), (image.shape[1],)
+    made = (torch.empty_like(image), like.new_empty(channels), like.new_empty(channels))
+    return tuple(gradient if asked else None for gradient, asked in zip(made, output_mask, strict=True))
 
 
 def native_layer_norm(
@@ -123,6 +124,25 @@ def view(tensor: torch.Tensor, size: Sequence[Any]) -> Any:
 
 def _is_open(extent: Any) -> bool:
     return isinstance(extent, int) and extent == -1
+
+
+def _dense(image: torch.Tensor) -> bool:
+    """Tell whether a tensor is contiguous, with channels first or last."""
+    if image.is_contiguous():
+        return True
+    return image.ndim == 4 and image.is_contiguous(memory_format=torch.channels_last)
+
+
+def _laid_out_alike(left: torch.Tensor, right: torch.Tensor) -> bool:
+    if right.is_contiguous():
+        return left.is_contiguous()
+    return left.is_contiguous(memory_format=torch.channels_last)
+
+
+def _plain_weights(*weights: torch.Tensor | None) -> bool:
+    """Tell whether what is there of weights is contiguous, and of one type."""
+    there = [weight for weight in weights if weight is not None]
+    return not there or _plain(*there)
 
 
 def _plain(first: torch.Tensor, *others: torch.Tensor | None) -> bool:

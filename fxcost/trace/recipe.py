@@ -67,6 +67,8 @@ class Training:
         scaler: Whether a `GradScaler` scales the loss; None leaves it to the precision.
         backward_in_autocast: Whether the backward pass is inside of autocast, too, whose casts of weights
             live until its end.
+        offload: Whether the optimizer's states are in the host's memory and it steps there: the device has
+            neither them nor the step's temporaries.
         loss: From the model's output to a scalar tensor; None is that of `@fc.model(loss=...)`.
 
     Example:
@@ -87,6 +89,7 @@ class Training:
     attention: str | None = None
     scaler: bool | None = None
     backward_in_autocast: bool = False
+    offload: bool = False
     loss: LossFunction | None = None
 
     def __post_init__(self) -> None:
@@ -109,6 +112,11 @@ class Training:
             raise DeclarationError(
                 f'Training(backward_in_autocast=True): "{self.precision}" has no autocast; '
                 'write precision="fp16-mixed" or "bf16-mixed"'
+            )
+        if self.offload and self.scales:
+            raise DeclarationError(
+                "Training(offload=True): a GradScaler steps on the device; write scaler=False, or a type "
+                "that needs none"
             )
         if not (self.checkpoint is None or isinstance(self.checkpoint, Checkpointing)):
             Checkpointing(self.checkpoint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,12 +32,13 @@ from fxcost.trace.gating import EVERYWHERE, Gated, Gating
 from fxcost.trace.kernels import kernel_of
 from fxcost.trace.known import EXAMPLE, KnownValues
 from fxcost.trace.lifetimes import Existence, Link
-from fxcost.trace.questions import user_source
+from fxcost.trace.questions import TORCH_FOLDER, runs_in, user_source
 from fxcost.trace.symbols import SYMBOLIC, HyperparameterEnv
 
 NODE = "_fxcost_node"
 READS_ONE_ELEMENT = torch.ops.aten._local_scalar_dense.default
 BOOKKEEPING = ("profiler", "prim")
+OPTIMIZERS = f"{TORCH_FOLDER}optim{os.sep}"
 ALWAYS = Existence()
 
 
@@ -153,6 +155,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _element(self, tensor: torch.Tensor) -> Any:
         """Answer `.item()`: constants and shapes decide it, or what is declared of data."""
         known = self.known.element(tensor)
+        if known is None and tensor.is_floating_point() and runs_in(OPTIMIZERS):
+            return 1.0  # torch's optimizers scale updates by norms; no size depends on one
         if known is None or (EXAMPLE in known[1] and self.data.declares(Asked.of(tensor))):
             return self.data.element(tensor)
         value, symbols = known

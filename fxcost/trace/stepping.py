@@ -12,6 +12,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from fxcost.trace.precision import Precision
+from fxcost.trace.preparing import tensors_of
 from fxcost.trace.recipe import LossFunction, Training
 
 
@@ -67,26 +68,38 @@ class Step:
         (loss if self.scaler is None else self.scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
 
     def update(self) -> None:
-        """Clip the gradients, step, and average the weights."""
-        self._clip()
+        """Let the optimizer step."""
         if self.scaler is None:
             self.optimizer.step()
         else:
             self.scaler.step(self.optimizer)
             self.scaler.update()
+
+    def finish(self) -> None:
+        """Average the weights, and be done with the gradients."""
         if self.average is not None:
             self.average.update_parameters(self.model)
-
-    def clear(self) -> None:
-        """Be done with the gradients."""
         self.optimizer.zero_grad(set_to_none=self.training.set_to_none)
 
     def warm_up(self) -> None:
         """Do what the first step does beyond its passes: make what lives until the next."""
         if self.scaler is not None:
             self.scaler.scale(torch.zeros(()))
+        self.clip()
         self.update()
-        self.clear()
+        self.finish()
+
+    def on_the_host(self, *, on_gpu: bool) -> list[torch.Tensor]:
+        """Return the tensors of the optimizer's state that are in the host's memory.
+
+        Args:
+            on_gpu: Whether the model is on a GPU: `step` is on the host unless it is capturable or fused.
+        """
+        if self.training.offload:
+            return tensors_of(list(self.optimizer.state.values()))
+        counted = [g for g in self.optimizer.param_groups if not (g.get("capturable") or g.get("fused"))]
+        states = [self.optimizer.state.get(p, {}) for group in counted for p in group["params"]]
+        return tensors_of([state.get("step") for state in states]) if on_gpu else []
 
     def kept(self) -> list[torch.Tensor]:
         """Return the tensors that live from step to step besides the model's and the optimizer's."""
@@ -97,7 +110,8 @@ class Step:
             held += [*self.average.parameters(), *self.average.buffers()]
         return held
 
-    def _clip(self) -> None:
+    def clip(self) -> None:
+        """Clip the gradients."""
         training = self.training
         if training.clip_norm is None and training.clip_value is None:
             return

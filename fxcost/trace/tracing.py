@@ -157,7 +157,9 @@ class _Run:
         self.env.alternatives = Alternatives(self.env, self.gates, self.recorder)
         self.models = models
         taken = {*subject.factory_names, *subject.example_names}
-        self.use = Use(self.recorder, subject.training, subject.inference, subject.loss)
+        self.use = Use(
+            self.recorder, subject.training, subject.inference, subject.loss, on_gpu=subject.gpu is not None
+        )
         self.batch: set[int] = set()
         self.values = {name: self._value(name) for name in hint if name in taken}
 

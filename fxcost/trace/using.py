@@ -27,12 +27,14 @@ class Use:
         training: The recipe of a training step, None for an inference.
         inference: How an inference is run.
         loss: From the model's output to a scalar, where the recipe has none; None is the sum of the output.
+        on_gpu: Whether a GPU's choices are imposed.
     """
 
     recorder: Recorder
     training: Training | None
     inference: Inference
     loss: LossFunction | None
+    on_gpu: bool = False
 
     @property
     def recipe(self) -> Training | Inference:
@@ -73,11 +75,15 @@ class Use:
         alive -= kept.settle()
         gradients = tuple(recorder.storage_of(p.grad) for p in model.parameters() if p.grad is not None)
         unused = self._without_gradient(model, step.optimizer)
+        step.clip()
+        before = len(recorder.events)
         step.update()
-        step.clear()
+        if training.offload:
+            del recorder.events[before:]  # none of it is in the device's memory
+        step.finish()
         events = tuple(recorder.events)
         state, unused_state = self._state(step, unused)
-        alive -= unused_state
+        alive -= unused_state | set(map(recorder.storage_of, step.on_the_host(on_gpu=self.on_gpu)))
         return Measured(alive, events, passes.end_of_forward, passes.storage, gradients, state)
 
     @staticmethod

@@ -87,12 +87,13 @@ def test_a_causal_call_with_more_keys_than_queries_is_not_for_flash():
 
 @pytest.mark.parametrize("factory", [resnet, gpt, vit], ids=["resnet", "gpt", "vit"])
 def test_where_all_choices_but_attention_are_alike_a_gpu_s_peak_equals_a_real_run_on_a_cpu(factory):
-    training = fc.Training(torch.optim.AdamW, attention="math", clip_norm=1.0, accumulation=2)
+    options = {"lr": 0.1, "momentum": 0.9, "foreach": True}
+    training = fc.Training(torch.optim.SGD, options=options, attention="math", clip_norm=1.0, accumulation=2)
     config = factory.space.config(
         **{name: domain.values[1] for name, domain in factory.space.domains.items()}
     )
     with sdpa_kernel(SDPBackend.MATH):
-        real = steps.Loop(norm=1.0, accumulation=2).peak(factory, config)
+        real = steps.Loop(torch.optim.SGD, options, norm=1.0, accumulation=2).peak(factory, config)
     for device in ("rtx-4090", "cpu"):
         assert fc.cost(factory, training=training, device=device).peak_memory(**config) == real
 
@@ -136,10 +137,11 @@ def by_hand(factory_by_hand):
 
 
 def test_autocast_of_a_gpu_makes_the_tensors_that_explicit_casts_make():
-    training = fc.Training(torch.optim.AdamW, precision="bf16-mixed")
+    options = {"lr": 0.1, "momentum": 0.9, "foreach": True}
+    training = fc.Training(torch.optim.SGD, options=options, precision="bf16-mixed")
     cost = fc.cost(by_hand(False), training=training, device="rtx-3090")
     for config in ({"width": 16, "batch": 5}, {"width": 200, "batch": 64}):
-        assert cost.peak_memory(**config) == steps.Loop().peak(by_hand(True), config)
+        assert cost.peak_memory(**config) == steps.Loop(torch.optim.SGD, options).peak(by_hand(True), config)
 
 
 def test_under_autocast_norms_and_losses_are_in_fp32_and_products_in_half():
@@ -198,7 +200,7 @@ def test_batch_norm_is_cudnn_s_where_torch_lets_it():
         operators(resnet, ADA, fc.Training(torch.optim.SGD, precision=precision), **config)
         for precision in ("fp16-mixed", "bf16-mixed")
     )
-    assert half["cudnn_batch_norm.default"] == brain["native_batch_norm.default"] == 20
+    assert half["cudnn_batch_norm.default"] == brain["native_batch_norm.default"] == 13
 
 
 def test_a_backend_that_cannot_run_is_refused():
@@ -207,3 +209,14 @@ def test_a_backend_that_cannot_run_is_refused():
         fc.cost(gpt, training=training, device="rtx-4090")
     with pytest.raises(DeclarationError, match="a CPU has flash and math"):
         fc.cost(gpt, training=fc.Training(torch.optim.SGD, attention="cudnn"))
+
+
+def test_an_optimizer_s_count_of_steps_is_on_the_host_unless_it_is_capturable():
+    config = {"width": 32, "batch": 3, "seq": 16}
+    usual, capturable = (
+        fc.cost(gpt, training=fc.Training(torch.optim.AdamW, options=options), device="rtx-4090")
+        for options in ({}, {"capturable": True})
+    )
+    parameters = len(list(gpt(32).parameters()))
+    states = [cost.peak_memory.by("kind", **config)["optimizer state"] for cost in (usual, capturable)]
+    assert states[1] - states[0] == 4 * parameters

@@ -7,11 +7,12 @@ import random
 
 import pytest
 import torch
+import torchvision
 from timm.layers import Mlp
+from timm.models.resnet import BasicBlock, ResNet
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import nn
 from torch.utils.checkpoint import create_selective_checkpoint_contexts
-from torchvision.models.resnet import BasicBlock, ResNet
 
 import fxcost as fc
 from fxcost.errors import DeclarationError, FactoryError
@@ -61,7 +62,15 @@ def gpt(width):
     example=lambda batch, resolution: torch.zeros(batch, 3, resolution, resolution),
 )
 def resnet(classes):
-    return ResNet(BasicBlock, [2, 2, 2, 2], num_classes=classes)
+    """A ResNet with few channels: its peak is one of activations."""
+    return ResNet(BasicBlock, [1, 1, 1, 1], num_classes=classes, channels=(8, 16, 24, 32), stem_width=8)
+
+
+@fc.model(
+    classes=fc.Int(5, 50, step=5), batch=fc.Int(2, 8), example=lambda batch: torch.zeros(batch, 3, 64, 64)
+)
+def resnet18(classes):
+    return torchvision.models.resnet18(num_classes=classes)
 
 
 @fc.model(
@@ -158,8 +167,28 @@ def test_peak_memory_of_a_recipe_equals_a_real_loop_to_the_byte(name, use):
         assert cost.peak_memory(**config) == loop.peak(factory, config)
 
 
+def test_peak_memory_of_resnet18_equals_a_real_loop_to_the_byte():
+    blocks = torchvision.models.resnet.BasicBlock
+    options = {"lr": 0.1, "foreach": True}
+    training = recipe(
+        torch.optim.SGD, options=options, precision="bf16-mixed", accumulation=2, checkpoint=blocks, ema=0.9
+    )
+    loop = steps.Loop(
+        torch.optim.SGD,
+        options,
+        autocast=BF16,
+        accumulation=2,
+        ema=0.9,
+        checkpointed=lambda _name, module: isinstance(module, blocks),
+    )
+    cost = fc.cost(resnet18, training=training)
+    for config in ({"classes": 10, "batch": 8}, {"classes": 50, "batch": 3}):
+        assert cost.peak_memory(**config) == loop.peak(resnet18, config)
+
+
 OPTIMIZERS = {
-    "Adafactor": (torch.optim.Adafactor, {}),
+    "Adafactor": (torch.optim.Adafactor, {"foreach": True}),
+    "Adafactor of single tensors": (torch.optim.Adafactor, {"foreach": False}),
     "RMSprop": (torch.optim.RMSprop, {"foreach": True, "momentum": 0.9, "centered": True}),
     "Adagrad": (torch.optim.Adagrad, {"foreach": True}),
     "fused AdamW": (torch.optim.AdamW, {"fused": True}),
@@ -175,6 +204,13 @@ def test_peak_memory_of_an_optimizer_equals_a_real_loop_to_the_byte(name):
     cost = fc.cost(gpt, training=fc.Training(optimizer, options=options))
     config = {"width": 48, "batch": 3, "seq": 16}
     assert cost.peak_memory(**config) == steps.Loop(optimizer, options).peak(gpt, config)
+
+
+def test_an_offloaded_optimizer_takes_no_more_than_one_without_states_and_temporaries():
+    cost = fc.cost(resnet, training=recipe(offload=True, accumulation=2))
+    config = {"classes": 10, "batch": 5, "resolution": 64}
+    loop = steps.Loop(torch.optim.SGD, {"lr": 0.1, "foreach": True}, accumulation=2)
+    assert cost.peak_memory(**config) == loop.peak(resnet, config)
 
 
 @fc.model(width=fc.Int(8, 64, step=8), batch=fc.Int(2, 16), example=lambda batch: torch.zeros(batch, 8))
@@ -261,6 +297,8 @@ def test_recomputed_operators_belong_to_their_modules():
         ({"ema": 2.0}, "between 0 and 1"),
         ({"backward_in_autocast": True}, "no autocast"),
         ({"checkpoint": 3}, "write a pattern"),
+        ({"offload": True, "precision": "fp16-mixed"}, "write scaler=False"),
+        ({"attention": "fast"}, "write one of"),
     ],
 )
 def test_a_wrong_recipe_says_what_to_write(fields, message):
