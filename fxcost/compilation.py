@@ -14,7 +14,7 @@ from fxcost.devices import Device, find
 from fxcost.errors import ConfigError, DeclarationError, InvalidConfigError
 from fxcost.expr import Domain, conditions
 from fxcost.factory import ModelFactory
-from fxcost.gpu import Card, GpuMemory, gpu_memory
+from fxcost.gpu import Card, GpuMemory, Largest, gpu_memory, largest
 from fxcost.graphs import factory_of
 from fxcost.program import Program
 from fxcost.quantity import Quantity
@@ -155,6 +155,38 @@ class Cost:
         values = self.regions.domain.encode(checked)
         card = Card.of(self.device if device is None else device)
         return gpu_memory(self.regions.sizes_at(checked), values, checked, card)
+
+    def largest_on(self, device: str | Device | Card | None, name: str, **config: Any) -> Largest:
+        """Return the largest value of an integer hyperparameter with which a step fits on a GPU.
+
+        Args:
+            device: As in `gpu_memory`.
+            name: The hyperparameter.
+            **config: Every other one by name.
+
+        Raises:
+            UnknownDeviceError: No GPU has that name, or none is named at all.
+            ConfigError: `name` has no integer values, or a hyperparameter is missing, unknown or outside.
+            InvalidConfigError: The factory refuses one of the configurations.
+
+        Example:
+            >>> import torch, fxcost as fc
+            >>> @fc.model(batch=fc.Int(1, 4096), example=lambda batch: torch.zeros(batch, 2**20))
+            ... def net():
+            ...     return torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Flatten())
+            >>> print(fc.cost(net).largest_on("rtx-4090", "batch"))
+            batch=2873 is the largest that fits
+              batch=2874 is too close to call
+              from batch=3018 on, tensors alone take more than there is
+              11 values replayed, taken for monotone
+        """
+        self.hyperparameter(name)
+        values = [value for value in self.space[name].values if isinstance(value, int)]
+        alive = self.peak_memory.many(**{name: values}, **config).tolist()
+        card = Card.of(self.device if device is None else device)
+        return largest(
+            name, values, alive, card.usable, lambda value: self.gpu_memory(card, **{name: value}, **config)
+        )
 
     def partition(
         self,

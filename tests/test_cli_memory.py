@@ -49,6 +49,16 @@ def test_settings_left_open_are_named(net: list[str]) -> None:
     assert "add --set width=..." in result.stderr
 
 
+def test_the_largest_value_that_fits_is_found(net: list[str]) -> None:
+    found = answered(*net, "--largest", "width")["largest"]
+    assert found["memory"]["fit"] == "fits"
+    assert found["next"]["fit"] != "fits"
+    assert found["next"]["config"]["width"] == found["largest"] + 1
+    assert found["largest"] < found["certain"]
+    assert "is the largest that fits" in run(*net, "--largest", "width").stdout
+    assert "add --set width=..." in run(*net[:-2], "--largest", "batch").stderr
+
+
 def test_files_for_viewers_are_written(net: list[str], tmp_path: Path) -> None:
     files = {"picture": "two.svg", "snapshot": "two.pickle", "trace": "two.json"}
     written = [part for name, file in files.items() for part in (f"--{name}", str(tmp_path / file))]

@@ -12,7 +12,7 @@ from fxcost.cli.output import write
 from fxcost.cli.progress import progress
 
 if TYPE_CHECKING:
-    from fxcost.report.memory import Memory
+    from fxcost.gpu import GpuMemory
 
 FILE = click.Path(dir_okay=False, writable=True)
 
@@ -20,6 +20,7 @@ FILE = click.Path(dir_okay=False, writable=True)
 @click.command("memory")
 @options.about_a_factory
 @click.option("--device", required=True, metavar="GPU", help="A GPU that `fxcost devices` lists.")
+@click.option("--largest", metavar="NAME", help="Find the largest value of a hyperparameter that fits.")
 @click.option(
     "--allocator",
     default="",
@@ -36,13 +37,15 @@ def memory_command(
     /,
     asked: options.Asked,
     device: str,
+    largest: str | None,
     allocator: str,
     as_json: bool,
     **files: str | None,
 ) -> None:
     """Tell what a setting takes on a GPU: tensors alive, the least that is enough, what nvidia-smi shows.
 
-    Two steps are replayed on PyTorch's caching allocator, from a cold start. Every hyperparameter is set.
+    Two steps are replayed on PyTorch's caching allocator, from a cold start. Every hyperparameter is set, but
+    the one that --largest is about.
 
     Exits with 0 where it fits, 1 where it does not, 2 for a wrong question, 3 where it is too close to call.
     """
@@ -50,25 +53,30 @@ def memory_command(
     from fxcost.cli.subjects import subject_of
     from fxcost.devices import find
     from fxcost.gpu import Card
-    from fxcost.report.memory import Memory
+    from fxcost.report.memory import LargestThatFits, Memory
 
     card = Card(find(device), settings=Settings.parse(allocator))
     with progress() as tell:
-        memory = Memory.of(subject_of(asked, tell, device), card)
-        _write(memory, **files)
-    write(memory, as_json)
-    ctx.exit(EXITS[str(memory.gpu.fit)])
+        subject = subject_of(asked, tell, device)
+        tell("replaying steps")
+        report = Memory.of(subject, card) if largest is None else LargestThatFits.of(subject, card, largest)
+        _write(report.gpu, **files)
+    write(report, as_json)
+    ctx.exit(EXITS[report.fit])
 
 
 EXITS = {"fits": Exit.HOLDS, "does not fit": Exit.FAILS, "too close to call": Exit.UNKNOWN}
 
 
-def _write(memory: Memory, picture: str | None, snapshot: str | None, trace: str | None) -> None:
+def _write(memory: GpuMemory | None, picture: str | None, snapshot: str | None, trace: str | None) -> None:
+    """Write the files that are asked for, of a setting; none where none fits."""
+    if memory is None:
+        return
     if picture is not None:
         from fxcost.report.timeline import draw
 
-        draw(memory.gpu, picture)
+        draw(memory, picture)
     if snapshot is not None:
-        memory.gpu.write_snapshot(snapshot)
+        memory.write_snapshot(snapshot)
     if trace is not None:
-        memory.gpu.write_trace(trace)
+        memory.write_trace(trace)

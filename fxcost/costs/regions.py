@@ -41,7 +41,7 @@ class Regions:
     known: list[Region] = field(default_factory=list)
     changed: Callable[[], None] = lambda: None
     kept: dict[Any, Any] = field(default_factory=dict)
-    _single: dict[Config, Sizes] = field(default_factory=dict)
+    _single: list[Region] = field(default_factory=list)
     _together: Together = Together.MODELS
     _wider: dict[Space, Regions] = field(default_factory=dict)
 
@@ -109,9 +109,13 @@ class Regions:
         form = region.form.traced if isinstance(region.form, Stored) and not region.verified else region.form
         if isinstance(form, Traced) and not form.alternatives:
             return form.sizes
-        if config not in self._single:
-            self._single[config] = self._alone(config).sizes
-        return self._single[config]
+        values = self.domain.encode(config)
+        for single in self._single:
+            if single.covers(values) and isinstance(single.form, Traced):
+                return single.form.sizes
+        alone = self._alone(config)
+        self._single.append(Region(config, alone.sizes.program.questions, form=alone))
+        return alone.sizes
 
     def _explored(self, config: Config) -> Region:
         try:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from fxcost.gpu.card import Card
 from fxcost.gpu.fit import Fit
+from fxcost.gpu.largest import Largest, largest
 from fxcost.gpu.memory import GpuMemory, Term, gpu_memory
 from fxcost.gpu.requests import Requests, Workspace, requests
 
-__all__ = ["Card", "Fit", "GpuMemory", "Requests", "Term", "Workspace", "gpu_memory", "requests"]
+__all__ = [
+    "Card",
+    "Fit",
+    "GpuMemory",
+    "Largest",
+    "Requests",
+    "Term",
+    "Workspace",
+    "gpu_memory",
+    "largest",
+    "requests",
+]
