@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -78,10 +79,10 @@ class Enclosure:
         Raises:
             ArithmeticError: It has none.
         """
-        value = self.upper(Boxes.at(point))[0]
-        if value == np.inf:
-            raise ArithmeticError(f"no value at {point}")
-        return int(value)
+        together = [value for group in self._groups for value in group.at(point)]
+        values = [value for _, value in sorted(zip(self._order, together, strict=True))]
+        ends = [*self._starts.tolist(), len(values)]
+        return max(min(values[first:last]) for first, last in itertools.pairwise(ends))
 
     def lower(self, boxes: Boxes) -> Array:
         """Return what no value inside each box is below."""
@@ -145,6 +146,22 @@ class Group:
     def calculate_in(self, dtype: np.dtype[Any]) -> None:
         """Calculate with another type of number."""
         self.coefficients = self._exact.astype(dtype)
+
+    @functools.cached_property
+    def _terms(self) -> list[list[tuple[int, int]]]:
+        """Each polynomial's coefficients, those that are not 0, with the places of their monomials."""
+        rows = self._exact.tolist()
+        return [[(place, int(each)) for place, each in enumerate(row) if each] for row in rows]
+
+    def at(self, point: Point) -> list[int]:
+        """Return each polynomial's value at a point, in Python's ints.
+
+        Raises:
+            ArithmeticError: One has none.
+        """
+        values = [factor.value(point) for factor in self.factors]
+        products = [math.prod(values[place] for place in places) for places in self.products]
+        return [sum(each * products[place] for place, each in row) for row in self._terms]
 
     def bounds(self, boxes: Boxes, *, upper: bool) -> Array:
         """Return an upper (or lower) bound of each polynomial, a row each, in each box, a column each."""

@@ -13,10 +13,13 @@ import numpy as np
 from fxcost.errors import FxcostError
 from fxcost.expr import Atom, evaluate, evaluate_arrays
 from fxcost.expr.vectorised import Array
-from fxcost.solve.lattice import Box, Boxes, Lattice
+from fxcost.solve.lattice import Box, Boxes, Lattice, Point
 
 Slope: TypeAlias = "int | None"
 """1 where a value never falls as a position rises, -1 where it never rises, 0 for both, None for neither."""
+
+INT64 = 2**62
+"""Values below this leave room for differences in int64."""
 
 LONG = 1 << 20
 """An atom of more values than this is not tabulated here."""
@@ -66,7 +69,22 @@ class Variable:
 
     def at(self, points: tuple[Array, ...]) -> Array:
         """Return its values at points."""
-        return self.lattice.values_of(self.index, points[self.index])
+        if self._line is None:
+            return self.lattice.values_of(self.index, points[self.index])
+        first, step = self._line
+        return first + step * points[self.index]
+
+    @cached_property
+    def _line(self) -> tuple[int, int] | None:
+        """Its first value and its step, where all are evenly apart and exact in int64."""
+        listed = self.lattice.listed[self.index]
+        fits = isinstance(listed, range) and listed[0] > -INT64 and listed[-1] < INT64
+        return (listed.start, listed.step) if isinstance(listed, range) and fits else None
+
+    def value(self, point: Point) -> int:
+        """Return its value at a point."""
+        listed = self.lattice.listed[self.index] or ()
+        return int(listed[int(point[self.index])])
 
     def ends(self, boxes: Boxes) -> Ends:
         """Return its values at the boxes' corners."""
@@ -111,6 +129,10 @@ class Tabulated:
         """Return its values at points."""
         values: Array = self.array[tuple(points[index] for index in self.indices)]
         return values
+
+    def value(self, point: Point) -> int:
+        """Return its value at a point."""
+        return int(self.array[tuple(int(point[index]) for index in self.indices)])
 
     def ends(self, boxes: Boxes) -> Ends:
         """Return the extremes inside each box: at its corners where the array rises or falls alike."""
@@ -161,6 +183,17 @@ class Opaque:
     def at(self, points: tuple[Array, ...]) -> Array:
         """Return its values at points."""
         return self.ends(Boxes(points, points)).low
+
+    def value(self, point: Point) -> int:
+        """Return its value at a point.
+
+        Raises:
+            ArithmeticError: It has none.
+        """
+        ends = self._extremes(*(point[index] for index in sorted(self.support) for _ in range(2)))
+        if ends is None:
+            raise ArithmeticError(f"no value at {point}")
+        return ends[0]
 
     def ends(self, boxes: Boxes) -> Ends:
         """Return its value where a box fixes its support, else the atom's own bounds."""

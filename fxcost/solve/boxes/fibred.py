@@ -243,6 +243,8 @@ class Fibred:
         if not self.affine or self._joined:
             return self._threshold(boxes, parts, nearest) + 1, np.full(len(boxes), end)
         first, last = self._rows_at_most(parts, nearest)
+        if self.rises:
+            return self._position(last.min(axis=0)) + 1, np.full(len(boxes), end)
         rising = parts[1] >= 0
         first, last = np.where(rising, last + 1, 0), np.where(rising, end, first - 1)
         first = np.maximum(self._position(first), boxes.low[self.fibre])
@@ -256,7 +258,7 @@ class Fibred:
 
     def _position(self, calculated: Array) -> Array:
         """Return positions, those before the first one as -1 and those after the last one as one more."""
-        position: Array = np.clip(calculated, -1, self.basis.length).astype(np.int64)
+        position: Array = np.minimum(np.maximum(calculated, -1), self.basis.length).astype(np.int64)
         return position
 
     def _clipped(self, bound: int) -> int:
