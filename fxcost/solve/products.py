@@ -42,8 +42,12 @@ class Value:
     high: int
 
     def __post_init__(self) -> None:
-        if max(-self.low, self.high) >= LARGEST:
-            raise UndecidedError(f"numbers as large as {max(-self.low, self.high):,} exceed its 64 bits")
+        _require_small(self.low, self.high)
+
+    def times(self, factor: int) -> Any:
+        """Return a multiple as CP-SAT is told it: above 64 bits it would take the factor for a float."""
+        _require_small(factor)
+        return factor * self.term
 
 
 class Products:
@@ -79,12 +83,17 @@ class Products:
             UndecidedError: It may be too large, or has an atom that CP-SAT cannot be told.
         """
         term: Any = 0
-        low = high = 0
+        constant = low = high = 0
         for monomial, factor in polynomial.terms.items():
             product = self._product(self._sorted(monomial))
             ends = sorted((factor * product.low, factor * product.high))
-            term, low, high = term + factor * product.term, low + ends[0], high + ends[1]
-        return Value(term, low, high)
+            low, high = low + ends[0], high + ends[1]
+            if ends[0] == ends[1]:
+                constant += ends[0]
+            else:
+                term = term + product.times(factor)
+        _require_small(constant)
+        return Value(term + constant, low, high)
 
     def _position(self, index: int) -> Any:
         low, high = self.box.low[index], self.box.high[index]
@@ -128,9 +137,9 @@ class Products:
         corners = [x * y for x in (first.low, first.high) for y in (last.low, last.high)]
         low, high = min(corners), max(corners)
         if last.low == last.high:
-            return Value(first.term * last.low, low, high)
+            return Value(first.times(last.low), low, high)
         if first.low == first.high:
-            return Value(last.term * first.low, low, high)
+            return Value(last.times(first.low), low, high)
         cap = min(high, self._caps.get(atoms, high))
         if cap < low:
             self.model.add_bool_or([])  # no setting satisfies the claim
@@ -167,7 +176,9 @@ class Products:
         """Return a hyperparameter whose values are evenly spaced."""
         listed = self.lattice.listed[index] or ()
         low, high = (listed[int(end)] for end in (self.box.low[index], self.box.high[index]))
-        return Value(listed[0] + (listed[1] - listed[0]) * self.positions[index], int(low), int(high))
+        start, step = int(listed[0]), int(listed[1] - listed[0])
+        _require_small(start, step)
+        return Value(start + step * self.positions[index], int(low), int(high))
 
     def _tabulated(self, free: Sequence[int], every: Boxes, values: Sequence[int]) -> Value:
         """Return the number that a list has at the positions of some hyperparameters."""
@@ -185,6 +196,13 @@ class Products:
         low, high = min(values), max(values)
         Value(None, low, high)
         return Value(self.model.new_int_var(low, high, ""), low, high)
+
+
+def _require_small(*numbers: int) -> None:
+    """Make sure that numbers stay below what CP-SAT calculates with."""
+    largest = max(map(abs, numbers))
+    if largest >= LARGEST:
+        raise UndecidedError(f"numbers as large as {largest:,} exceed its 64 bits")
 
 
 def _capped(claims: Iterable[Claim]) -> Iterable[tuple[Polynomial, int]]:

@@ -157,3 +157,16 @@ class TestCpSat:
         limit = ~((memory >= 100) & (size <= 2)) & (memory <= 2**80)
         assert isinstance(limit.prove(engine="cpsat"), solve.Proved)
         assert solve.maximize(memory, memory <= 2**70, engine="cpsat").config == Config(width=64, batch=1)
+
+    @pytest.mark.parametrize("bound", [0, 1, 2**53 + 1, 2**62, 2**63 - 2**33, 2**70])
+    def test_factors_beyond_64_bits_are_never_taken_for_floats(self, bound):
+        def paths(width):
+            return [
+                Path(costs={"memory": [2**63 * width**2 - 2**32 * width, -(2**64) * width], "size": [width]})
+            ]
+
+        memory, _ = costs(Space(width=Int(0, 4, step=2)), paths)
+        for limit in (memory <= bound, (memory >= bound) & (memory <= bound)):
+            exact = solve.find(limit)
+            answer = solve.find(limit, engine="cpsat")
+            assert type(answer) in (type(exact), solve.Unknown)
