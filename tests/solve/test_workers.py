@@ -169,6 +169,15 @@ def test_a_file_that_is_damaged_or_about_something_else_is_refused(asked, tmp_pa
         assert file.read_text() == damaged
 
 
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_counted(asked, tmp_path):
+    again, *_ = asked
+    executor = Backwards()
+    for path, why in ((tmp_path / "nowhere" / "frontier.json", "written"), (tmp_path, "read")):
+        with pytest.raises(DeclarationError, match=f"it cannot be {why}"):
+            again().count(executor=executor, resume=path)
+    assert executor.jobs == 0
+
+
 def test_workers_find_the_same_maximum_and_minimum(asked, processes):
     _, memory, size = asked
     fits = memory <= 60_000

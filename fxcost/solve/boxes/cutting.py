@@ -31,6 +31,16 @@ class Cutting:
         tables: The values of all atoms.
         others: The hyperparameters besides the fibre, the innermost loop's last.
         fibre: The fibre.
+
+    >>> from fxcost.expr import Domain
+    >>> from fxcost.solve.factors import factor_of
+    >>> from fxcost.space import Int, Space
+    >>> lattice = Lattice(Domain(Space(width=Int(1, 3), batch=Int(1, 9))))
+    >>> width = Polynomial.of_atom(Atom.variable(lattice.domain.symbols["width"]))
+    >>> factors = {atom: factor_of(atom, lattice) for atom in width.atoms}
+    >>> cutting = Cutting.of([(width, width)], factors, lattice, fibre=1, rises=True)
+    >>> cutting.cut(Boxes.of(lattice.whole), 7, None, above=False)
+    (array([0, 0, 0]), array([6, 2, 1]))
     """
 
     def __init__(self, compiled: Lines, tables: Array, others: Sequence[int], fibre: int) -> None:

@@ -140,6 +140,13 @@ def text(lines: Lines) -> str:
     the bound, the place of each box's first fibre in the results, all tables' values, the results - first and
     last position of each fibre, not written where no later one has any - and each box's ends, those of the
     fibre first.
+
+    >>> import numpy as np
+    >>> lookup = Lookup(offset=0, loops=(0,), strides=(1,))
+    >>> twice = Lines(1, (lookup,), ((0,),), np.array([[1]]), np.array([[2]]), end=9, rises=True)
+    >>> [line.strip() for line in text(twice).splitlines() if "fmul contract <" in line]
+    ['%v7 = fmul contract <1 x double> %v6, <double 0x3ff0000000000000>',
+     '%v9 = fmul contract <1 x double> %v6, <double 0x4000000000000000>']
     """
     writer = _Writer(lines)
     ends = [f"ptr %low{loop}, ptr %high{loop}" for loop in ("", *range(lines.loops))]

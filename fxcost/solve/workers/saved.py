@@ -20,16 +20,23 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
     """Write a frontier, whole or not at all.
 
     Raises:
-        OSError: It cannot be written.
+        DeclarationError: It cannot be written there.
     """
     body = json.dumps(content, separators=(",", ":"))
     digest = hashlib.sha256(body.encode()).hexdigest()
     header = json.dumps({"fxcost frontier": FORMAT, "sha256": digest})
+    try:
+        _replace(path, f"{header}\n{body}\n")
+    except OSError as error:
+        raise DeclarationError(f"resume={str(path)!r}: it cannot be written: {error}") from error
+
+
+def _replace(path: Path, text: str) -> None:
     with tempfile.NamedTemporaryFile(
         "w", dir=path.parent, prefix=f"{path.stem}.", suffix=".part", delete=False
     ) as part:
         try:
-            part.write(f"{header}\n{body}\n")
+            part.write(text)
             part.close()
             os.replace(part.name, path)  # noqa: PTH105 - one step, also where the file is there
         except BaseException:
@@ -41,13 +48,14 @@ def saved(path: Path) -> dict[str, Any] | None:
     """Return the frontier that was written to a file, None where there is no file.
 
     Raises:
-        DeclarationError: The file holds something else, or not all that was written.
-        OSError: It cannot be read.
+        DeclarationError: The file cannot be read, or holds something else, or not all that was written.
     """
     try:
         header, _, body = path.read_bytes().partition(b"\n")
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise DeclarationError(f"resume={str(path)!r}: it cannot be read: {error}") from error
     said = _parsed(path, header)
     if said.get("fxcost frontier") != FORMAT:
         raise _refused(path, f"it is no frontier of format {FORMAT}")

@@ -53,8 +53,8 @@ class Tally:
         resume: The file that holds the frontier; None for none.
 
     Raises:
-        DeclarationError: Workers cannot be told of a part, or the file holds something else.
-        OSError: The file cannot be read.
+        DeclarationError: Workers cannot be told of a part, or the file holds something else, or cannot be
+            read or written.
     """
 
     def __init__(self, statement: str, parts: Sequence[Part], budget: Budget, resume: Path | None) -> None:
@@ -67,6 +67,7 @@ class Tally:
         self._state = self._saved() or self._begun()
         self._stuck = False
         self._written = time.monotonic()
+        self._save()
 
     @property
     def found(self) -> int:
@@ -83,7 +84,7 @@ class Tally:
 
         Raises:
             OutOfBudgetError: The time is over, or a setting cannot be decided.
-            OSError: The file cannot be written.
+            DeclarationError: The file cannot be written.
         """
         try:
             Crew(executor, self._state.left, self.budget).work(self._begin, self._take)
