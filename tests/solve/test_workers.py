@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
@@ -198,6 +201,31 @@ def test_a_condition_that_only_python_tells_is_not_given_to_workers():
     told = Constraint(None, SPACE.conditions[0], lattice, Normaliser(lattice.domain))
     with pytest.raises(DeclarationError, match="workers cannot be told of it; ask without an executor"):
         question_text(lattice, [told])
+
+
+NAMES = """
+from tests.solve import test_workers as asked
+from tests.solve.standins import costs
+from fxcost import solve
+from fxcost.solve.workers.naming import name_of
+from fxcost.solve.workers.plain import question_text
+memory, size = costs(asked.SPACE, asked.two_paths)
+parts = solve.feasible(memory <= 60_000, size >= 300)._all_parts()
+print(sorted(name_of(question_text(part.tree.lattice, part.tree.asked), part.box) for part in parts))
+"""
+
+
+def test_a_question_has_one_name_in_all_processes():
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", NAMES],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from fxcost.solve.lattice import Boxes
 from fxcost.solve.parts import UNDECIDED, Part
 from fxcost.solve.workers import jobs
 from fxcost.solve.workers.crew import Crew, Executor, Job, Pending, divided
+from fxcost.solve.workers.naming import name_of
 from fxcost.solve.workers.plain import boxes_of, boxes_record, question_text
 from fxcost.solve.workers.saved import save, saved
 
@@ -63,7 +63,7 @@ class Tally:
         self.resume = resume
         self._parts = parts
         self._texts = [question_text(part.tree.lattice, part.tree.asked) for part in parts]
-        self._names = [_named(text, part) for text, part in zip(self._texts, parts, strict=True)]
+        self._names = [name_of(text, part.box) for text, part in zip(self._texts, parts, strict=True)]
         self._state = self._saved() or self._begun()
         self._stuck = False
         self._written = time.monotonic()
@@ -152,8 +152,3 @@ class Tally:
         parts = {name: boxes_record(boxes) for name, boxes in zip(self._names, nothing, strict=True)}
         save(self.resume, {"statement": self.statement, "found": self.found, "parts": parts})
         self._written = time.monotonic()
-
-
-def _named(text: str, part: Part) -> str:
-    """Return what tells a part from all others, whatever process asks."""
-    return hashlib.sha256(f"{text}\n{part.box}".encode()).hexdigest()
