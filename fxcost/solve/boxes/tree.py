@@ -144,7 +144,7 @@ class Tree:
             left = looked.boxes.take(~looked.inside)
             small = self.fibres(left) <= SMALL
             total += weight * (len(boxes) + SMALL / 2 * int(small.sum()))
-            boxes = self.halves(left.take(~small))
+            boxes = self.halves(left.take(~small), crowds=())  # as an estimate needs all generations
             if len(boxes) > SAMPLE:
                 weight *= len(boxes) / SAMPLE
                 boxes = boxes.take(np.linspace(0, len(boxes) - 1, SAMPLE).astype(np.int64))
@@ -220,7 +220,7 @@ class Tree:
                 number *= np.where(low == high, 1, np.inf) if real else high - low + 1
         return number
 
-    def halves(self, boxes: Boxes) -> Boxes:
+    def halves(self, boxes: Boxes, crowds: Sequence[int] = CROWDS) -> Boxes:
         """Return each box in halves, cut where it changes most; boxes of one setting as they are.
 
         Few boxes are halved again at once: looking at a few more takes no longer.
@@ -236,9 +236,9 @@ class Tree:
         if single.any():
             points = boxes.take(single)
             self._check_decided(points)
-            rest = self.halves(boxes.take(~single))
+            rest = self.halves(boxes.take(~single), crowds)
             return points.joined(rest)
-        scores, times = self._scores(boxes, places), 1 + int(np.searchsorted(CROWDS, -len(boxes)))
+        scores, times = self._scores(boxes, places), 1 + int(np.searchsorted(crowds, -len(boxes)))
         for _ in range(times):
             boxes, scores = _halved(boxes, scores, places)
         return boxes
