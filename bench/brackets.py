@@ -18,7 +18,7 @@ from typing import Any
 import timm
 import timm.layers
 import torch
-from torch.nn import functional as F
+from torch.nn import functional
 
 import fxcost as fc
 from bench.comparison import progress
@@ -124,7 +124,7 @@ def recipe(layout: str) -> fc.Training:
         backward_in_autocast=True,
         set_to_none=False,
         channels_last=layout == "nhwc",
-        loss=lambda output: F.cross_entropy(output, torch.zeros(output.shape[0], dtype=torch.long)),
+        loss=lambda output: functional.cross_entropy(output, torch.zeros(output.shape[0], dtype=torch.long)),
     )
 
 

@@ -4,7 +4,8 @@
 
 DIR/cuda_allocator holds memory histories of `torch.cuda.memory` from a cold start: NAME.csv.gz with columns
 i, action, addr, size and stream, and index.csv, which names the public repository of each (students'
-solutions of Stanford's CS336), its peak_reserved_MiB and its segment_alloc. A part whose folder is missing
+solutions of Stanford's CS336), its peak_reserved_MiB and its segment_alloc. `bench/brackets.py` says what
+DIR/timm holds, `bench/tables.py` what DIR/llm_tables and DIR/milabench hold. A part whose folder is missing
 says so, and prints no figure of it. Progress and the seconds of each part go to stderr.
 """
 
@@ -22,7 +23,7 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import allocator
+from bench import allocator, brackets, tables
 from bench.comparison import progress, show
 
 
@@ -33,16 +34,20 @@ class Amounts:
     Attributes:
         data: Where the measurements are; None for nowhere.
         programs: Random programs whose replays are compared with their bounds.
+        models: timm's models whose brackets are compared, in each layout.
         seed: Of all that is drawn.
     """
 
     data: Path | None
     programs: int
+    models: int
     seed: int
 
 
 PARTS: dict[str, Callable[[Amounts], dict[str, Any]]] = {
     "allocator": lambda amounts: allocator.figures(amounts.data, amounts.programs, amounts.seed),
+    "brackets": lambda amounts: brackets.figures(amounts.data, amounts.models, amounts.seed),
+    "tables": lambda amounts: tables.figures(amounts.data),
 }
 
 
@@ -56,6 +61,7 @@ PARTS: dict[str, Callable[[Amounts], dict[str, Any]]] = {
     help="Folder of the measurements, else the environment's FXCOST_MEASUREMENTS.",
 )
 @click.option("--programs", default=10_000, show_default=True, help="Random programs within bounds.")
+@click.option("--models", default=170, show_default=True, help="timm's models, in each layout.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all that is drawn.")
 def main(as_json: bool, only: tuple[str, ...], **amounts: Any) -> None:
     """Print the figures of a GPU's memory."""
