@@ -38,7 +38,14 @@ def test_an_optimum_is_the_same_whoever_answers(nets: str, engine: str) -> None:
 
 
 def test_check_takes_an_engine(nets: str) -> None:
-    holds = ("check", f"{nets}:net", "--limit", "not (flops <= 200 FLOP and parameters >= 100)", "--engine", "z3")
+    holds = (
+        "check",
+        f"{nets}:net",
+        "--limit",
+        "not (flops <= 200 FLOP and parameters >= 100)",
+        "--engine",
+        "z3",
+    )
     assert run(*holds).exit_code == 0
     assert answered(*holds)["engines"] == ["z3"]
 
