@@ -21,15 +21,15 @@ from fxcost.costs import (
 )
 from fxcost.errors import ConfigError, InvalidConfigError
 from fxcost.expr import Axis, Expression, Polynomial, evaluate_arrays
-from fxcost.solve import Limit, Sensitivity, limits
+from fxcost.solve import Sensitivity
 from fxcost.solve.sensitivities import sensitivity
-from fxcost.solve.totals import Total
+from fxcost.solve.totals import Summand
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Quantity:
+class Quantity(Summand):
     """A cost: called with every hyperparameter by name, it is an exact int.
 
     Where a configuration lies outside the paths traced so far, the factory is traced there first.
@@ -274,29 +274,6 @@ class Quantity:
 
     def _repr_latex_(self) -> str:
         return f"${self.expression(self.regions.first()).latex()}$"
-
-    def __add__(self, other: object) -> Total:
-        return Total.of((1, self), (1, other))
-
-    def __radd__(self, other: object) -> Total:
-        return Total.of((1, other), (1, self))
-
-    def __mul__(self, times: object) -> Total:
-        return Total.of((times, self))
-
-    __rmul__ = __mul__
-
-    def __le__(self, bound: object) -> Limit:
-        return limits.at_most(self, bound)
-
-    def __lt__(self, bound: object) -> Limit:
-        return limits.less_than(self, bound)
-
-    def __ge__(self, bound: object) -> Limit:
-        return limits.at_least(self, bound)
-
-    def __gt__(self, bound: object) -> Limit:
-        return limits.more_than(self, bound)
 
 
 def _mask(region: Region, values: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.bool_]:

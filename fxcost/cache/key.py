@@ -15,7 +15,7 @@ from typing import Any
 import sympy
 import torch
 
-from fxcost.cache.file import FORMAT
+from fxcost.cache.file import SEAL
 from fxcost.cache.fingerprint import Describer, UndescribableError
 from fxcost.cache.sources import digests, distributions, model_sources, own_digest
 from fxcost.space import Space
@@ -39,7 +39,7 @@ def key_of(subject: Subject, space: Space, device: str) -> str | None:
     declared = Describer(modules)
     try:
         described = [
-            FORMAT,
+            SEAL.version,
             own_digest(),
             [sys.version, platform.platform(), torch.__version__, sympy.__version__, distributions()],
             _state(),

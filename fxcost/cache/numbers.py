@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fxcost.cache.file import DamagedError
+from fxcost.sealed import DamagedError
 
 LARGE = 2**53
 """Readers that hold numbers as doubles keep integers up to here."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import sympy
 
-from fxcost.cache.file import DamagedError
 from fxcost.cache.numbers import integer, integer_record, number, number_record
 from fxcost.cache.trees import Writer, entry
 from fxcost.expr import Atom, Expression, Normaliser, Polynomial, Row
 from fxcost.expr.polynomial import Monomial, Quotient
+from fxcost.sealed import DamagedError
 
 
 class AtomWriter:

@@ -8,7 +8,6 @@ from typing import Any
 
 import sympy
 
-from fxcost.cache.file import DamagedError
 from fxcost.cache.numbers import integer, number, number_record
 from fxcost.cache.polynomials import AtomReader, AtomWriter
 from fxcost.cache.trees import Writer, entry
@@ -16,6 +15,7 @@ from fxcost.costs import DEFINITIONS, Region
 from fxcost.costs.stored import Stored
 from fxcost.expr import Domain, Normaliser
 from fxcost.program import Program, Question, QuestionKind, Source
+from fxcost.sealed import DamagedError
 from fxcost.space import Config
 
 NAMED = {definition.name: definition for definition in DEFINITIONS}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fxcost.cache.file import CacheWarning, DamagedError, read, write
+from fxcost.cache.file import SEAL, CacheWarning
 from fxcost.cache.folder import Folder
 from fxcost.cache.key import key_of
 from fxcost.cache.numbers import integer
@@ -22,6 +22,7 @@ from fxcost.costs import DEFINITIONS, Region, Regions
 from fxcost.errors import FxcostError, UnknownOperatorError
 from fxcost.expr import Domain
 from fxcost.program import Program
+from fxcost.sealed import DamagedError
 from fxcost.trace import Subject
 
 PATIENCE = 20
@@ -79,7 +80,7 @@ class Store:
     def load(self, trace: Callable[..., Program]) -> None:
         """Read the file; one that is not what we write is warned of and left to be written anew."""
         try:
-            content = read(self.path)
+            content = SEAL.read(self.path)
             if content is not None and _are_as_they_were(content["sources"]):
                 least, failures = _counts(content["least"]), _counts(content["failures"])
                 self.known.extend(_regions(content, self.domain, trace))
@@ -118,7 +119,8 @@ class Store:
             return
         self._pending = False
         try:
-            write(self.path, self._content())
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            SEAL.write(self.path, self._content())
         except (UnwritableError, RecursionError):
             self._closed = True
         except OSError as error:

@@ -12,11 +12,11 @@ from typing import Any
 import sympy
 from sympy.functions.elementary.piecewise import ExprCondPair
 
-from fxcost.cache.file import DamagedError
 from fxcost.cache.numbers import integer, integer_record
 from fxcost.expr import Domain
 from fxcost.expr.branches import BRANCHES
 from fxcost.expr.table import RULES
+from fxcost.sealed import DamagedError
 
 
 class UnwritableError(ValueError):

@@ -23,8 +23,35 @@ MOST = 10_000
 """A sum of maxima has a row for each combination of theirs; of more combinations it is refused."""
 
 
+class Summand:
+    """What is added, multiplied and compared as a cost is: its sums are costs, its comparisons limits."""
+
+    def __add__(self, other: object) -> Total:
+        return Total.of((1, self), (1, other))
+
+    def __radd__(self, other: object) -> Total:
+        return Total.of((1, other), (1, self))
+
+    def __mul__(self, times: object) -> Total:
+        return Total.of((times, self))
+
+    __rmul__ = __mul__
+
+    def __le__(self: Quantity, bound: object) -> Limit:
+        return limits.at_most(self, bound)
+
+    def __lt__(self: Quantity, bound: object) -> Limit:
+        return limits.less_than(self, bound)
+
+    def __ge__(self: Quantity, bound: object) -> Limit:
+        return limits.at_least(self, bound)
+
+    def __gt__(self: Quantity, bound: object) -> Limit:
+        return limits.more_than(self, bound)
+
+
 @dataclass(frozen=True)
-class Total:
+class Total(Summand):
     """A sum of multiples of costs of one factory under one recipe: exact where they are.
 
     The sum of maxima is the maximum over all combinations of their rows.
@@ -124,29 +151,6 @@ class Total:
     def __call__(self, **config: Any) -> int:
         """Return its value at a setting."""
         return sum(count * each(**config) for count, each in self.parts)
-
-    def __add__(self, other: object) -> Total:
-        return Total.of((1, self), (1, other))
-
-    def __radd__(self, other: object) -> Total:
-        return Total.of((1, other), (1, self))
-
-    def __mul__(self, times: object) -> Total:
-        return Total.of((times, self))
-
-    __rmul__ = __mul__
-
-    def __le__(self, bound: object) -> Limit:
-        return limits.at_most(self, bound)
-
-    def __lt__(self, bound: object) -> Limit:
-        return limits.less_than(self, bound)
-
-    def __ge__(self, bound: object) -> Limit:
-        return limits.at_least(self, bound)
-
-    def __gt__(self, bound: object) -> Limit:
-        return limits.more_than(self, bound)
 
     def __str__(self) -> str:
         return self.name

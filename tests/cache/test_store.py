@@ -16,7 +16,7 @@ import torch
 from torch.export import Dim, export
 
 import fxcost as fc
-from fxcost.cache.file import FORMAT, CacheWarning
+from fxcost.cache.file import SEAL, CacheWarning
 from fxcost.costs.stored import Stored
 from fxcost.errors import InvalidConfigError
 from tests.test_zoo import at_least_depth
@@ -149,7 +149,7 @@ def test_a_closed_form_that_is_not_stored_is_made_of_one_more_trace(folder):
 def forged(folder, **changes):
     file = only(folder)
     body = json.dumps(json.loads(file.read_bytes().partition(b"\n")[2]) | changes).encode()
-    header = {"fxcost cache": FORMAT, "sha256": hashlib.sha256(body).hexdigest()}
+    header = {"fxcost cache": SEAL.version, "sha256": hashlib.sha256(body).hexdigest()}
     file.write_bytes(json.dumps(header).encode() + b"\n" + body)
 
 

@@ -9,11 +9,11 @@ import pytest
 import sympy
 import torch.utils._sympy.functions as torch_functions
 
-from fxcost.cache.file import DamagedError
 from fxcost.cache.trees import FUNCTIONS, UnwritableError, Writer, trees
 from fxcost.expr import Domain, FloatAdd, FloatMul
 from fxcost.expr.branches import BRANCHES
 from fxcost.expr.table import RULES
+from fxcost.sealed import DamagedError
 from fxcost.space import Choice, Float, Int, Space
 
 DOMAIN = Domain(Space(x=Int(1, 512), y=Int(0, 9), act=Choice("relu", "gelu"), rate=Float(0.0, 1.0)))

@@ -162,9 +162,9 @@ def test_a_file_that_is_damaged_or_about_something_else_is_refused(asked, tmp_pa
     for damaged, why in [
         (text.replace('"found":', '"found":1'), "not as it was written"),
         (text[: len(text) // 2], "not as it was written"),
-        ("[1, 2]", "fxcost did not write it"),
-        ('{"model": 3}\n', "no frontier of format 1"),
-        ("", "fxcost did not write it"),
+        ("[1, 2]", "not written by fxcost"),
+        ('{"model": 3}\n', "it is no frontier that fxcost wrote"),
+        ("", "not written by fxcost"),
     ]:
         file.write_text(damaged)
         with pytest.raises(DeclarationError, match=why):

@@ -364,7 +364,7 @@ class Plain(nn.Linear):
 
 @switching(block=fc.Choice(Plain, Wide))
 def of_classes_that_are_looked_at(block, width):
-    first = nn.Linear(width, width) if block.expansion * width != width else nn.Identity()
+    first = nn.Linear(width, width) if block.expansion > 1 else nn.Identity()
     last = nn.Tanh() if block is Plain else nn.Sequential()
     return nn.Sequential(first, block(width), block(width) if issubclass(block, Wide) else nn.ReLU(), last)
 
@@ -372,9 +372,7 @@ def of_classes_that_are_looked_at(block, width):
 @switching(norm=fc.Choice(None, nn.LayerNorm), act=fc.Choice(torch.relu, torch.tanh))
 def of_classes_and_functions(norm, act, width):
     between = nn.Identity() if norm is None else norm(width)
-    return Called(
-        lambda self, x: act(self.between(x)) * self.stem(x), stem=nn.Linear(width, width), between=between
-    )
+    return Called(lambda self, x: act(self.between(x)), between=between)
 
 
 @switching(block=fc.Choice(Plain, nn.Sequential), depth=fc.Int(1, 12))
@@ -397,5 +395,5 @@ def looked_up_in_a_dict(kind, other, depth, width):
 
 @switching(kind=fc.Choice("none", "linear", "relu"))
 def looked_up_and_compared(kind, width):
-    last = nn.Tanh() if kind == "relu" else nn.Identity()
-    return nn.Sequential(nn.Linear(width, width), options(width)[kind](), last)
+    layers = nn.Linear(width, width), options(width)[kind]()
+    return nn.Sequential(*layers, nn.Tanh()) if kind == "relu" else nn.Sequential(*layers)
