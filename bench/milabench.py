@@ -2,41 +2,45 @@
 
 DIR/milabench/scaling.csv holds config/scaling/*.yaml of github.com/mila-iqia/milabench: MiB that nvidia-smi
 showed. Settings are those of its config/base.yaml, benchmarks/torchvision/main.py (SGD, autocast and a
-GradScaler where the precision has fp16) and benchmarks/huggingface (Adam, gradients never set to None).
+GradScaler where the precision has fp16), benchmarks/huggingface (Adam, gradients never set to None),
+benchmarks/lightning/main.py (Adam, autocast to bf16) and timm's train.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import timm
 import torch
 import torchvision
 from torch.nn import functional
-from transformers import BertConfig, BertForMaskedLM, T5Config, T5ForConditionalGeneration
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    T5Config,
+    T5ForConditionalGeneration,
+    WhisperConfig,
+    WhisperForAudioClassification,
+)
 
 import fxcost as fc
+from bench.decoder import held
 from bench.litgpt import NotModelled
 from fxcost.factory import ModelFactory
 
-MODELS = {
+IMAGES = {
     "resnet50": "resnet50",
-    "convnext_large-fp32": "convnext_large",
-    "convnext_large-tf32": "convnext_large",
-    "convnext_large-fp16": "convnext_large",
-    "convnext_large-tf32-fp16": "convnext_large",
+    "convnext_large": "convnext_large",
     "regnet_y_128gf": "regnet_y_128gf",
+    "lightning": "resnet152",
 }
 """By benchmark, torchvision's model."""
-
-TEXTS = {"bert-fp32", "bert-tf32", "bert-fp16", "bert-tf32-fp16", "t5"}
-"""Benchmarks of transformers' models: of BertConfig() with 512 tokens, and of t5-small with 1024."""
 
 OTHERS = {
     "resnet50-noio": "a forward pass in fp32 comes before the training",
     "reformer": "what is hashed is data",
-    "whisper": "the extractor's length of the audio is not told",
-    "lightning": "a trainer whose own copies are not told",
-    "focalnet": "a trainer whose own copies are not told",
 }
 
 
@@ -45,43 +49,67 @@ class Run:
     """A run on one GPU.
 
     Attributes:
-        bench: milabench's name.
+        model: milabench's name, without the precision.
+        mixed: Whether autocast is on. Where it is off, fp32 and tf32 take as much.
         batch: Samples at once.
     """
 
-    bench: str
+    model: str
+    mixed: bool
     batch: int
-
-    @property
-    def mixed(self) -> bool:
-        """Whether autocast to fp16 is on: also where the name does not tell."""
-        return self.bench.endswith("fp16") or not self.bench.endswith("32")
 
     def recipe(self) -> fc.Training:
         """Return how it trains."""
         precision = "fp16-mixed" if self.mixed else "fp32"
-        if self.bench in MODELS:
+        if self.model == "lightning":
+            return fc.Training(torch.optim.Adam, precision="bf16-mixed", loss=classified)
+        if self.model == "focalnet":
+            return fc.Training(
+                torch.optim.SGD,
+                options={"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 2e-5},
+                precision="bf16-mixed",
+                loss=classified,
+            )
+        if self.model in IMAGES:
             return fc.Training(torch.optim.SGD, options={"lr": 0.01}, precision=precision, loss=classified)
-        return fc.Training(
-            torch.optim.Adam, precision=precision, set_to_none=False, loss=lambda output: output.loss
-        )
+        return fc.Training(torch.optim.Adam, precision=precision, set_to_none=False, loss=of_output)
 
     def factory(self) -> ModelFactory:
         """Return the model with its batch."""
         whole = fc.Int(8, max(8, self.batch))
-        if self.bench in MODELS:
-            name = MODELS[self.bench]
-            return fc.model(batch=whole, example=self.images)(lambda: torchvision.models.get_model(name))
-        return fc.model(batch=whole, example=self.texts)(t5_small if self.bench == "t5" else bert)
+        if self.model in TRANSFORMERS:
+            build, inputs = TRANSFORMERS[self.model]
+            return fc.model(batch=whole, example=inputs)(build)
+        if self.model == "focalnet":
+            return fc.model(batch=whole, example=images)(lambda: timm.create_model("focalnet_base_lrf"))
+        name = IMAGES[self.model]
+        inputs = halves if self.mixed and self.model != "lightning" else images
+        return fc.model(batch=whole, example=inputs)(lambda: torchvision.models.get_model(name))
 
-    def images(self, batch: int) -> torch.Tensor:
-        """Return a batch, which is converted before it gets to the model."""
-        return torch.zeros(batch, 3, 224, 224, dtype=torch.half if self.mixed else torch.float)
 
-    def texts(self, batch: int) -> dict[str, torch.Tensor]:
-        """Return a batch with what is to be predicted."""
-        tokens = torch.zeros(batch, 1024 if self.bench == "t5" else 512, dtype=torch.long)
-        return {"input_ids": tokens, "labels": tokens.clone()}
+def images(batch: int) -> torch.Tensor:
+    return torch.zeros(batch, 3, 224, 224)
+
+
+def halves(batch: int) -> torch.Tensor:
+    """Return a batch that is converted before it gets to the model."""
+    return torch.zeros(batch, 3, 224, 224, dtype=torch.half)
+
+
+def tokens(batch: int, count: int) -> dict[str, torch.Tensor]:
+    """Return a batch of text with what is to be predicted."""
+    zeros = torch.zeros(batch, count, dtype=torch.long)
+    return {"input_ids": zeros, "labels": zeros.clone()}
+
+
+def sounds(batch: int) -> dict[str, torch.Tensor]:
+    """Return 30 s of sound, which Whisper's extractor makes of any sound."""
+    return {"input_features": torch.zeros(batch, 80, 3000), "labels": torch.zeros(batch, dtype=torch.long)}
+
+
+def of_output(output: Any) -> torch.Tensor:
+    """Return the loss that a model calculates; the step keeps its output until it is done."""
+    return held(output.loss, output)
 
 
 def classified(output: torch.Tensor) -> torch.Tensor:
@@ -93,12 +121,30 @@ def bert() -> torch.nn.Module:
 
 
 def t5_small() -> torch.nn.Module:
+    """Return T5 with the only attention that transformers had for it when it was measured, in May 2025."""
     return T5ForConditionalGeneration(
         T5Config(
             d_model=512, d_kv=64, d_ff=2048, num_layers=6, num_heads=8, vocab_size=32128, n_positions=512,
-            decoder_start_token_id=0,
+            decoder_start_token_id=0, attn_implementation="eager",
         )
     )  # fmt: skip
+
+
+def whisper_tiny() -> torch.nn.Module:
+    return WhisperForAudioClassification(
+        WhisperConfig(
+            d_model=384, encoder_layers=4, encoder_attention_heads=6, encoder_ffn_dim=1536,
+            decoder_layers=4, decoder_attention_heads=6, decoder_ffn_dim=1536,
+        )
+    )  # fmt: skip
+
+
+TRANSFORMERS: dict[str, tuple[Callable[[], torch.nn.Module], Callable[[int], dict[str, torch.Tensor]]]] = {
+    "bert": (bert, lambda batch: tokens(batch, 512)),
+    "t5": (t5_small, lambda batch: tokens(batch, 1024)),
+    "whisper": (whisper_tiny, sounds),
+}
+"""By benchmark, a model of transformers and its batch."""
 
 
 def run(row: dict[str, str]) -> Run:
@@ -113,6 +159,7 @@ def run(row: dict[str, str]) -> Run:
         raise NotModelled(OTHERS[row["bench"]])
     if row["bench"].endswith("-gpus"):
         raise NotModelled("several GPUs")
-    if row["bench"] not in MODELS and row["bench"] not in TEXTS:
+    model, *precision = row["bench"].split("-", 1)
+    if model not in {*IMAGES, *TRANSFORMERS, "focalnet"} or precision == ["single"]:
         raise NotModelled("another model")
-    return Run(row["bench"], int(row["batch_size"]))
+    return Run(model, precision not in (["fp32"], ["tf32"]), int(row["batch_size"]))
