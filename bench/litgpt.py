@@ -29,20 +29,26 @@ STABLELM = Setting(
 )
 MISTRAL = replace(LLAMA_3, vocabulary=32000)
 
+FALCON = Setting(32, 4544, 71, 1, 18176, 65024, gated=None, rms=False, parallel=True, shared_norm=True)
+
 TUTORIAL = {
     ("phi-1.5", "1.3 B"): (PHI, 1044),
     ("StableLM Alpha", "3 B"): (STABLELM, 1034),
     ("Llama 2", "7 B"): (LLAMA_2, 1304),
     ("Llama 2", "13 B"): (Setting(40, 5120, 40, 40, 13824, 32000), 1304),
+    ("Falcon", "40 B"): (
+        replace(FALCON, depth=60, width=8192, heads=128, groups=8, inner=32768, head=64),
+        1079,
+    ),
 }
 """By model and size, what it is and how many tokens the longest sample has."""
 
 CONFIGS = {
-    "falcon-7b": Setting(
-        32, 4544, 71, 1, 18176, 65024, gated=None, rms=False, parallel=True, shared_norm=True
-    ),
+    "falcon-7b": FALCON,
     "gemma-2b": GEMMA,
+    "gemma-7b": replace(GEMMA, depth=28, width=3072, heads=16, groups=16, inner=24576),
     "gemma2-2b": Setting(26, 2304, 8, 4, 9216, 256000, head=256, gated="gelu", scaled=True, cap=True),
+    "gemma2-9b": Setting(42, 3584, 16, 8, 14336, 256000, head=256, gated="gelu", scaled=True, cap=True),
     "llama-2-7b": LLAMA_2,
     "llama-3-8b": LLAMA_3,
     "llama-3.1-8b": LLAMA_3,
@@ -57,14 +63,17 @@ CONFIGS = {
 }
 """By the folder of the configuration file."""
 
-EVERYWHERE = ("gemma-2b", "gemma2-2b", "phi-2", "phi-3", "tiny-llama")
+EVERYWHERE = ("gemma-2b", "gemma-7b", "gemma2-2b", "gemma2-9b", "phi-2", "phi-3", "tiny-llama")
 """Folders whose lora.yaml updates every projection; the others update queries and values."""
 
-RANKS = {"gemma-2b": 8, "gemma2-2b": 8, "phi-2": 8, "phi-3": 8}
+RANKS = {"gemma-2b": 8, "gemma-7b": 16, "gemma2-2b": 8, "gemma2-9b": 16, "phi-2": 8, "phi-3": 8}
 """The rank of lora.yaml where it is not 32."""
 
 RETURNED = 55
 """Tokens of generate.py's default prompt and the 50 that follow it: here all at once, without a cache."""
+
+OUT_OF_MEMORY = "OOM"
+"""The status of a row that did not fit."""
 
 MODES = ("lora", "full", "adapter", "inference", "qlora")
 
@@ -152,7 +161,7 @@ def refusals(row: dict[str, Any]) -> tuple[tuple[str, bool], ...]:
             row["mode"] not in MODES,
         ),
         ("weights in 4 bit", row["quant"].startswith("bnb") or row["mode"] == "qlora"),
-        ("no figure", row["status"] != "ok"),
+        ("no figure", row["status"] not in ("ok", OUT_OF_MEMORY)),
         ("several GPUs", several(row)),
         ("adapters with prompts", row["mode"] == "adapter"),
         ("another model", not known),

@@ -50,6 +50,7 @@ class Table:
         measured: From a row to what was measured, in bytes.
         card: From a row to the GPU and its software.
         predicted: The bytes that are comparable.
+        failed: Whether a row ran out of memory.
     """
 
     file: Path
@@ -57,6 +58,7 @@ class Table:
     measured: Callable[[dict[str, str]], float]
     card: Callable[[dict[str, str]], fc.Card]
     predicted: Callable[[GpuMemory], int]
+    failed: Callable[[dict[str, str]], bool] = lambda _: False
 
 
 def sharded(row: dict[str, str]) -> Run:
@@ -80,6 +82,7 @@ TABLES = {
         lambda row: float(row["peak_mem_GB"]) * 1e9,
         litgpt_card,
         lambda memory: memory.replay.peak_allocated,
+        lambda row: row["status"] == litgpt.OUT_OF_MEMORY,
     ),
     "torchtune": Table(
         LLM / "torchtune.csv",
@@ -128,16 +131,17 @@ def figures(data: Path | None) -> dict[str, Any]:
             where = "--data is not given" if data is None else f"there is no {data / table.file}"
             found[f"tables_{name}_skipped"] = f"{where}; see bench/gpu_memory.py"
             continue
-        rows, reasons = compared(table, data)
+        rows, answers, reasons = compared(table, data)
         whole += rows
         found |= {f"tables_{name}_{key}": value for key, value in judged(rows).items()}
+        found[f"tables_{name}_out_of_memory"] = dict(answers)
         found[f"tables_{name}_not_modelled"] = dict(reasons)
     return {f"tables_{key}": value for key, value in judged(whole).items()} | found
 
 
-def compared(table: Table, data: Path) -> tuple[list[Compared], Counter[str]]:
-    """Return the rows that could be predicted, and how many others there are, by reason."""
-    rows, reasons = list[Compared](), Counter[str]()
+def compared(table: Table, data: Path) -> tuple[list[Compared], Counter[str], Counter[str]]:
+    """Return rows that ran, what is said of those out of memory, and how many others there are, by reason."""
+    rows, answers, reasons = list[Compared](), Counter[str](), Counter[str]()
     known: dict[Run, list[dict[str, str]]] = {}
     for row in read(data / table.file):
         try:
@@ -146,15 +150,20 @@ def compared(table: Table, data: Path) -> tuple[list[Compared], Counter[str]]:
             reasons[str(error)] += 1
     for at, (run, same) in enumerate(known.items()):
         try:
-            predicted = table.predicted(memory(run, table.card(same[0])))
+            taken = memory(run, table.card(same[0]))
         except FxcostError as error:
             progress(f"    {type(error).__name__}: {str(error)[:200]}")
             reasons[type(error).__name__] += len(same)
             continue
-        rows += [Compared(run, predicted, table.measured(row)) for row in same]
-        shown = f"{predicted / 1e9:.2f} GB, measured {rows[-1].measured / 1e9:.2f}, {rows[-1].error:+.1%}"
-        progress(f"  {at + 1}/{len(known)} {shown}: {run}")
-    return rows, reasons
+        failed = [row for row in same if table.failed(row)]
+        ran = [
+            Compared(run, table.predicted(taken), table.measured(row)) for row in same if row not in failed
+        ]
+        answers.update([str(taken.fit)] * len(failed))
+        rows += ran
+        errors = ", ".join(f"{row.error:+.1%} of {row.measured / 1e9:.2f} GB" for row in ran)
+        progress(f"  {at + 1}/{len(known)} {errors or f'out of memory: {taken.fit}'}: {run}")
+    return rows, answers, reasons
 
 
 def read(file: Path) -> Iterator[dict[str, str]]:

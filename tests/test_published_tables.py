@@ -36,10 +36,10 @@ def test_a_file_for_one_gpu_is_one_run_on_any_machine() -> None:
     [
         ({"quant": "bnb.nf4"}, "weights in 4 bit"),
         ({"gpus": "2 x A100"}, "several GPUs"),
-        ({"status": "OOM"}, "no figure"),
+        ({"status": "na"}, "no figure"),
         ({"mode": "adapter"}, "adapters with prompts"),
         ({"mode": "other"}, "the table does not tell the run"),
-        ({"model": "Falcon", "size": "40 B"}, "another model"),
+        ({"model": "Falcon", "size": "7 B"}, "another model"),
     ],
 )
 def test_what_the_recipe_does_not_express_is_refused_with_the_reason(
