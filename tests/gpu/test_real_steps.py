@@ -1,0 +1,29 @@
+"""A model on a GPU, as traced on a CPU, against training steps of PyTorch's CUDA code over a pretend CUDA."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import fxcost as fc
+from examples.gpt import gpt
+from tests.oracles import pretend, real_cuda
+
+pytestmark = pytest.mark.skipif(bool(pretend.missing()), reason=pretend.missing())
+
+CONFIG = {"width": 256, "heads": 4, "depth": 3, "batch": 3, "seq": 256}
+RATE = {"lr": 0.1}
+
+
+def test_a_gpt_in_bf16_asks_for_what_it_does_on_a_gpu_and_reserves_as_much() -> None:
+    real = real_cuda.training_step(
+        "examples.gpt:gpt", CONFIG, optimizer="SGD", options=RATE, autocast="bfloat16", capability=89
+    )
+    recipe = fc.Training(torch.optim.SGD, options=RATE, precision="bf16-mixed")
+    memory = fc.cost(gpt, training=recipe, device="rtx-4090", cache=False).gpu_memory(**CONFIG)
+    asked = memory.requests
+    workspaces = sum(
+        size for size, storage in zip(asked.events.sizes, asked.storages, strict=True) if storage < 0
+    )
+    assert memory.live + workspaces == real["peak_requested"]
+    assert memory.reserved == real["peak_reserved"]
