@@ -216,4 +216,4 @@ def fitted(brackets: Sequence[Bracket], variant: str) -> float:
 
 def percent(answers: Iterable[bool]) -> float:
     known = list(answers)
-    return round(100 * sum(known) / max(len(known), 1), 1)
+    return round(100 * sum(known) / len(known), 1)

@@ -154,7 +154,7 @@ class Cost:
             raise InvalidConfigError(f"{checked}: the factory refuses it: {region.refusal}")
         values = self.regions.domain.encode(checked)
         card = Card.of(self.device if device is None else device)
-        return gpu_memory(self.regions.sizes_at(checked), values, checked, card)
+        return gpu_memory(self.regions.sizes_at(checked), values, checked, card, traced=self.device)
 
     def largest_on(self, device: str | Device | Card | None, name: str, **config: Any) -> Largest:
         """Return the largest value of an integer hyperparameter with which a step fits on a GPU.
@@ -174,7 +174,7 @@ class Cost:
             >>> @fc.model(batch=fc.Int(1, 4096), example=lambda batch: torch.zeros(batch, 2**20))
             ... def net():
             ...     return torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Flatten())
-            >>> print(fc.cost(net).largest_on("rtx-4090", "batch"))
+            >>> print(fc.cost(net, device="rtx-4090").largest_on(None, "batch"))
             batch=2873 is the largest that fits
               batch=2874 is too close to call
               from batch=3018 on, tensors alone take more than there is
@@ -182,8 +182,10 @@ class Cost:
         """
         self.hyperparameter(name)
         values = [value for value in self.space[name].values if isinstance(value, int)]
-        alive = self.peak_memory.many(**{name: values}, **config).tolist()
         card = Card.of(self.device if device is None else device)
+        alive = [0] * len(values)
+        if self.device == card.device.name:  # another device's operators say nothing for certain
+            alive = self.peak_memory.many(**{name: values}, **config).tolist()
         return largest(
             name, values, alive, card.usable, lambda value: self.gpu_memory(card, **{name: value}, **config)
         )

@@ -49,7 +49,8 @@ class GpuMemory:
     Attributes:
         config: The configuration.
         card: The GPU.
-        live: The most bytes of tensors alive at once, exact: the GPU needs more than that.
+        traced: Whose choices of operators and types the tensors are from: "cpu", or a GPU.
+        live: The most bytes of tensors alive at once, exact with these choices.
         capacity: The smallest memory for the allocator with which two steps complete, replayed: what decides
             whether it fits. See `fxcost.allocator.Capacity`.
         shown: What nvidia-smi will show where there is room, a forecast.
@@ -61,6 +62,7 @@ class GpuMemory:
 
     config: Config
     card: Card
+    traced: str
     live: int
     capacity: Capacity
     shown: int
@@ -77,7 +79,8 @@ class GpuMemory:
     @cached_property
     def fit(self) -> Fit:
         """Whether the GPU completes a step."""
-        return Fit.of(self.live, self.capacity.enough, self.card.usable, self.card.margin)
+        least = self.live if self.traced == self.card.device.name else 0
+        return Fit.of(least, self.capacity.enough, self.card.usable, self.card.margin)
 
     def write_snapshot(self, file: str | PathLike[str]) -> None:
         """Write what the allocator does as PyTorch's memory snapshot, with the lines that ask.
@@ -111,6 +114,8 @@ class GpuMemory:
             f"{self.fit} on {self.card.device.name}: {needed} needed, {usable} usable, "
             f"margin {self.card.margin:.0%}"
         )
+        if self.traced != self.card.device.name:
+            answer += f"; operators are those of {self.traced}"
         return "\n".join([*table, answer])
 
     def as_dict(self) -> dict[str, Any]:
@@ -118,6 +123,7 @@ class GpuMemory:
         return {
             "config": dict(self.config),
             "device": self.card.device.name,
+            "traced": self.traced,
             "live": self.live,
             "capacity": self.capacity.enough,
             "reserved": self.reserved,
@@ -133,7 +139,9 @@ class GpuMemory:
         }
 
 
-def gpu_memory(sizes: Sizes, values: Mapping[str, Number], config: Config, card: Card) -> GpuMemory:
+def gpu_memory(
+    sizes: Sizes, values: Mapping[str, Number], config: Config, card: Card, *, traced: str
+) -> GpuMemory:
     """Return a configuration's memory on a GPU.
 
     Args:
@@ -141,6 +149,7 @@ def gpu_memory(sizes: Sizes, values: Mapping[str, Number], config: Config, card:
         values: The configuration, encoded by the domain.
         config: The configuration.
         card: The GPU.
+        traced: Whose choices of operators and types the program has: "cpu", or a GPU.
     """
     asked = requests(sizes, values, tuple(card.workspaces(sizes)))
     done = replay(asked.events, card.settings)
@@ -148,10 +157,12 @@ def gpu_memory(sizes: Sizes, values: Mapping[str, Number], config: Config, card:
     extra, most = (card.row(name) for name in (CONVOLUTION, f"{CONVOLUTION}, at most"))
     outside = (_term(extra, convolution), _term(card.row(CONTEXT), convolution))
     shown = done.peak_reserved + sum(term.nbytes for term in outside)
-    terms = (*_inside(sizes, values, asked, done), *outside)
+    basis = "exact" if traced == card.device.name else f"exact, on {traced}"
+    terms = (*_inside(sizes, values, asked, done, basis), *outside)
     return GpuMemory(
         config=config,
         card=card,
+        traced=traced,
         live=asked.live,
         capacity=capacity_needed(asked.events, card.settings),
         shown=shown,
@@ -162,10 +173,12 @@ def gpu_memory(sizes: Sizes, values: Mapping[str, Number], config: Config, card:
     )
 
 
-def _inside(sizes: Sizes, values: Mapping[str, Number], asked: Requests, done: Replay) -> Iterator[Term]:
+def _inside(
+    sizes: Sizes, values: Mapping[str, Number], asked: Requests, done: Replay, basis: str
+) -> Iterator[Term]:
     """Yield the parts of what the allocator reserves: each peak, without those before it."""
     by_role = grouped(alive_at_peak(sizes, values), "kind")
-    yield from (Term(name, part.evaluate(values), "exact") for name, part in by_role.items())
+    yield from (Term(name, part.evaluate(values), basis) for name, part in by_role.items())
     yield Term("rounding up to 512 B", asked.rounded - asked.live, "replayed")
     yield Term("cuBLAS workspace", asked.with_workspaces - asked.rounded, str(Basis.SOURCE_CODE))
     yield Term("rest of blocks that are not split", done.peak_allocated - asked.with_workspaces, "replayed")

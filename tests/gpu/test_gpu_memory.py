@@ -78,8 +78,16 @@ def test_the_optimizers_state_comes_with_its_first_step():
     assert all(step.first <= event <= step.last for event in states)
 
 
-def test_whether_it_fits_is_left_open_where_it_is_close():
+def test_what_was_traced_for_another_device_says_so_and_proves_nothing():
     cost = cost_of(layer, "sgd")
+    memory = cost.gpu_memory("rtx-3060", width=4096, batch=2)
+    assert {term.basis for term in memory.terms if term.name == "parameter"} == {"exact, on cpu"}
+    assert "operators are those of cpu" in str(memory)
+    assert cost.largest_on("rtx-3060", "width", batch=2).certain is None
+
+
+def test_whether_it_fits_is_left_open_where_it_is_close():
+    cost = fc.cost(layer, training=fc.Training(torch.optim.SGD), device="rtx-3060")
     memory = cost.gpu_memory("rtx-3060", width=4096, batch=2)
     context = find("rtx-3060").memory - memory.card.usable
 
