@@ -69,6 +69,9 @@ class Training:
             live until its end.
         offload: Whether the optimizer's states are in the host's memory and it steps there: the device has
             neither them nor the step's temporaries.
+        keep_output: Whether the loop has the model's output in a variable, as in `output = model(batch)`: it
+            lives until that of the next micro-batch takes its place, or else until the step is over. If not,
+            it lives as long as the loss needs it.
         loss: From the model's output to a scalar tensor; None is that of `@fc.model(loss=...)`.
 
     Example:
@@ -90,6 +93,7 @@ class Training:
     scaler: bool | None = None
     backward_in_autocast: bool = False
     offload: bool = False
+    keep_output: bool = False
     loss: LossFunction | None = None
 
     def __post_init__(self) -> None:

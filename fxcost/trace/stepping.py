@@ -46,6 +46,7 @@ class Step:
         self.optimizer = training.build(model.parameters())
         self.scaler = Scaler("cpu") if training.scales else None
         self.average = _average_of(model, training.ema)
+        self.output: Any = None
 
     def autocast(self, *, backward: bool) -> AbstractContextManager[Any]:
         """Return the autocast around a forward pass and its loss, or around both passes."""
@@ -60,8 +61,13 @@ class Step:
     def loss(self) -> torch.Tensor:
         """Run the model and return the loss of a micro-batch."""
         with self.autocast(backward=False):
-            loss = self.loss_of(self.call())
+            loss = self.loss_of(self.kept_output() if self.training.keep_output else self.call())
             return loss if self.training.accumulation == 1 else loss / self.training.accumulation
+
+    def kept_output(self) -> Any:
+        """Run the model, and keep its output in place of the one before."""
+        self.output = self.call()
+        return self.output
 
     def backward(self, loss: torch.Tensor) -> None:
         """Differentiate a loss."""
@@ -76,10 +82,11 @@ class Step:
             self.scaler.update()
 
     def finish(self) -> None:
-        """Average the weights, and be done with the gradients."""
+        """Average the weights, and be done with the gradients and the output."""
         if self.average is not None:
             self.average.update_parameters(self.model)
         self.optimizer.zero_grad(set_to_none=self.training.set_to_none)
+        self.output = None
 
     def warm_up(self) -> None:
         """Do what the first step does beyond its passes: make what lives until the next."""

@@ -35,6 +35,7 @@ class Loop:
     context_fn: object = None
     reentrant: bool = False
     channels_last: bool = False
+    keep_output: bool = False
 
     def peak(self, factory, config):
         """Return the most bytes alive in the second of two steps."""
@@ -70,6 +71,8 @@ class Loop:
         return lambda *args, **kwargs: checkpoint(forward, *args, **options, **kwargs)
 
     def step(self, model, batch, loss_of, optimizer, scaler, average):
+        if self.keep_output:
+            loss_of = self.keeping(loss_of)
         for _ in range(self.accumulation):
             with self.autocasting():
                 loss = loss_of(memory.called(model, batch))
@@ -94,6 +97,18 @@ class Loop:
             average.update_parameters(model)
         optimizer.zero_grad(set_to_none=self.set_to_none)
         return loss
+
+    @staticmethod
+    def keeping(loss_of):
+        """Return what has a variable for the output, as a loop's body has."""
+        output = None
+
+        def loss_of_kept(fresh):
+            nonlocal output
+            output = fresh
+            return loss_of(fresh)
+
+        return loss_of_kept
 
     def autocasting(self):
         return contextlib.nullcontext() if self.autocast is None else torch.autocast("cpu", self.autocast)

@@ -118,6 +118,11 @@ RECIPES = {
         steps.Loop(checkpointed=is_block, reentrant=True),
     ),
     "channels last": (recipe(channels_last=True), steps.Loop(channels_last=True)),
+    "output kept": (recipe(keep_output=True), steps.Loop(keep_output=True)),
+    "output kept, accumulation in bf16": (
+        recipe(keep_output=True, accumulation=3, precision="bf16-mixed"),
+        steps.Loop(keep_output=True, accumulation=3, autocast=BF16),
+    ),
     "backward in autocast, plain SGD": (
         recipe(
             torch.optim.SGD,
@@ -204,6 +209,22 @@ def test_peak_memory_of_an_optimizer_equals_a_real_loop_to_the_byte(name):
     cost = fc.cost(gpt, training=fc.Training(optimizer, options=options))
     config = {"width": 48, "batch": 3, "seq": 16}
     assert cost.peak_memory(**config) == steps.Loop(optimizer, options).peak(gpt, config)
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_an_output_that_is_kept_shows_where_it_is_larger_than_what_the_loss_needs(accumulation):
+    def loss(output):
+        return nn.functional.cross_entropy(output.flatten(0, 1).half().float(), torch.zeros(16 * 8).long())
+
+    words = fc.model(
+        batch=fc.Int(2, 8), example=lambda batch: torch.zeros(batch, 16, dtype=torch.long), loss=loss
+    )(lambda: nn.Sequential(nn.Embedding(64, 8), nn.Linear(8, 3001)))
+    dropped, kept = (
+        fc.cost(words, training=recipe(keep_output=each, accumulation=accumulation)).peak_memory(batch=8)
+        for each in (False, True)
+    )
+    loop = steps.Loop(keep_output=True, accumulation=accumulation)
+    assert kept == loop.peak(words, {"batch": 8}) > dropped
 
 
 def test_an_offloaded_optimizer_takes_no_more_than_one_without_states_and_temporaries():
