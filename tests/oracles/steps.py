@@ -82,12 +82,7 @@ class Loop:
                     (loss if scaler is None else scaler.scale(loss)).backward()
             if not self.backward_inside:
                 (loss if scaler is None else scaler.scale(loss)).backward()
-        if scaler is not None and (self.norm is not None or self.value is not None):
-            scaler.unscale_(optimizer)
-        if self.norm is not None:
-            torch.nn.utils.clip_grad_norm_(model.parameters(), self.norm, foreach=True)
-        if self.value is not None:
-            torch.nn.utils.clip_grad_value_(model.parameters(), self.value, foreach=True)
+        self.clip(model, optimizer, scaler)
         if scaler is None:
             optimizer.step()
         else:
@@ -97,6 +92,14 @@ class Loop:
             average.update_parameters(model)
         optimizer.zero_grad(set_to_none=self.set_to_none)
         return loss
+
+    def clip(self, model, optimizer, scaler):
+        if scaler is not None and (self.norm is not None or self.value is not None):
+            scaler.unscale_(optimizer)
+        if self.norm is not None:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), self.norm, foreach=True)
+        if self.value is not None:
+            torch.nn.utils.clip_grad_value_(model.parameters(), self.value, foreach=True)
 
     @staticmethod
     def keeping(loss_of):
