@@ -186,7 +186,7 @@ def memory(run: Run, card: fc.Card) -> GpuMemory:
     domain, config = Domain(factory.space), factory.space.config(batch=run.batch)
     program = trace(subject, domain, config)
     sizes = Sizes(program, Assumptions(domain).normaliser(program.questions))
-    return gpu_memory(sizes, domain.encode(config), config, card, traced=card.device.name)
+    return gpu_memory(sizes, domain.encode(config), config, card, traced=card.device)
 
 
 def judged(rows: Sequence[Compared]) -> dict[str, Any]:

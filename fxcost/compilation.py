@@ -10,7 +10,7 @@ import torch
 
 from fxcost.cache.store import remember
 from fxcost.costs import DEFINITIONS, Region, Regions, hyperparameter
-from fxcost.devices import Device, find
+from fxcost.devices import Device
 from fxcost.errors import ConfigError, DeclarationError, InvalidConfigError
 from fxcost.expr import Domain, conditions
 from fxcost.factory import ModelFactory
@@ -44,7 +44,7 @@ class Cost:
         factory: The decorated factory.
         training: The recipe, None for one inference under `no_grad`.
         inference: How that inference is run.
-        device: Whose choices of operators and types were traced.
+        gpu: The GPU whose choices of operators and types were traced, None for the CPU's.
         regions: The paths of the factory traced so far.
         parameters, trainable_parameters, buffers, weight_bytes, flops, pointwise_flops, traffic, bytes_read,
             bytes_written, activations, peak_memory: The quantities; each says what it `counts`.
@@ -68,12 +68,12 @@ class Cost:
         training: Training | None,
         regions: Regions,
         inference: Inference | None = None,
-        device: str = "cpu",
+        gpu: Device | None = None,
     ) -> None:
         self.factory = factory
         self.training = training
         self.inference = inference
-        self.device = device
+        self.gpu = gpu
         self.regions = regions
         self.quantities = {definition.name: Quantity(definition, regions) for definition in DEFINITIONS}
         self.__dict__.update(self.quantities)
@@ -82,6 +82,11 @@ class Cost:
     def space(self) -> Space:
         """The hyperparameters' space."""
         return self.regions.space
+
+    @property
+    def device(self) -> str:
+        """Whose choices of operators and types were traced: a GPU's name, or "cpu"."""
+        return "cpu" if self.gpu is None else self.gpu.name
 
     @cached_property
     def first(self) -> Region:
@@ -153,8 +158,8 @@ class Cost:
         if region.refusal is not None:
             raise InvalidConfigError(f"{checked}: the factory refuses it: {region.refusal}")
         values = self.regions.domain.encode(checked)
-        card = Card.of(self.device if device is None else device)
-        return gpu_memory(self.regions.sizes_at(checked), values, checked, card, traced=self.device)
+        sizes = self.regions.sizes_at(checked)
+        return gpu_memory(sizes, values, checked, self._card(device), traced=self.gpu)
 
     def largest_on(self, device: str | Device | Card | None, name: str, **config: Any) -> Largest:
         """Return the largest value of an integer hyperparameter with which a step fits on a GPU.
@@ -182,13 +187,17 @@ class Cost:
         """
         self.hyperparameter(name)
         values = [value for value in self.space[name].values if isinstance(value, int)]
-        card = Card.of(self.device if device is None else device)
+        card = self._card(device)
         alive = [0] * len(values)
-        if self.device == card.device.name:  # another device's operators say nothing for certain
+        if card.runs_as(self.gpu):  # another device's operators say nothing for certain
             alive = self.peak_memory.many(**{name: values}, **config).tolist()
         return largest(
             name, values, alive, card.usable, lambda value: self.gpu_memory(card, **{name: value}, **config)
         )
+
+    def _card(self, device: str | Device | Card | None) -> Card:
+        """Return the card that is asked about: where none is named, the GPU that was traced."""
+        return Card.of(device or self.gpu or self.device)
 
     def partition(
         self,
@@ -240,7 +249,7 @@ def cost(  # noqa: PLR0913 - a graph brings what @fc.model declares
     inference: Inference | None = None,
     space: Space | Mapping[str, AnyDomain] | None = None,
     loss: LossFunction | None = None,
-    device: str = "cpu",
+    device: str | Device | Card = "cpu",
     cache: bool = True,
 ) -> Cost:
     """Trace a decorated factory, or a graph from elsewhere, and return its costs in closed form.
@@ -258,7 +267,8 @@ def cost(  # noqa: PLR0913 - a graph brings what @fc.model declares
         space: Of a graph: the domains of `example`'s arguments; of a program: those of dynamic sizes that it
             leaves unbounded, or narrower ones.
         loss: Of a graph: from its output to a scalar tensor, as in `@fc.model(loss=...)`.
-        device: Whose choices of operators and types are traced: `"cpu"`, or a GPU of `fxcost devices`.
+        device: Whose choices of operators and types are traced: `"cpu"`, or a GPU of `fxcost devices`. GPUs
+            of one compute capability choose alike.
         cache: Whether what an earlier process found is read from disk, and what is found is written there.
 
     Raises:
@@ -287,6 +297,7 @@ def cost(  # noqa: PLR0913 - a graph brings what @fc.model declares
         )
     if training is not None and inference is not None:
         raise DeclarationError("fc.cost: a model is trained or used; give training= or inference=, not both")
+    gpu = None if device == "cpu" else Card.of(device).device
     subject = Subject(
         factory=factory.__wrapped__,  # type: ignore[attr-defined]
         factory_names=factory.factory_names,
@@ -296,7 +307,7 @@ def cost(  # noqa: PLR0913 - a graph brings what @fc.model declares
         training=training,
         dynamic=factory.dynamic,
         inference=inference or Inference(),
-        gpu=None if device == "cpu" else Gpu(find(device).compute_capability),
+        gpu=None if gpu is None else Gpu(gpu.compute_capability),
     )
     domain = Domain(factory.space)
     answered: set[str] = set()
@@ -313,7 +324,7 @@ def cost(  # noqa: PLR0913 - a graph brings what @fc.model declares
 
     regions = regions_of(factory.space)
     if cache and not factory.dynamic:  # what no line asks for is found out by tracing
-        remember(regions, subject, device)
+        remember(regions, subject, "cpu" if gpu is None else f"compute capability {gpu.compute_capability}")
     hints = generic_hint(factory.space, ATTEMPTS)
     if not regions.known:  # where the factory refuses an option, its models would be on several paths
         best = next((hint for hint in hints if builds_all_options(subject, domain, hint)), hints[0])
@@ -324,4 +335,4 @@ def cost(  # noqa: PLR0913 - a graph brings what @fc.model declares
             break
         regions.at(hint)
     factory.check_answered(answered)
-    return Cost(factory, training, regions, inference, device)
+    return Cost(factory, training, regions, inference, gpu)

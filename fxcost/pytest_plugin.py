@@ -18,12 +18,16 @@ import pytest
 
 if TYPE_CHECKING:
     from fxcost.compilation import Cost
+    from fxcost.devices import Device
     from fxcost.factory import ModelFactory
     from fxcost.solve import Limit
     from fxcost.trace import Training
 
 MARKER = "limit_cost"
-USAGE = 'limit_cost(gpt, peak_memory="24 GiB", flops="2 PFLOP", where={"batch": (1, 64)}, training=None)'
+USAGE = (
+    'limit_cost(gpt, peak_memory="24 GiB", flops="2 PFLOP", where={"batch": (1, 64)}, training=None, '
+    'device="rtx-4090")'
+)
 SECONDS = 10.0
 RELATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "<=": operator.le,
@@ -44,6 +48,7 @@ class LimitCost:
     Attributes:
         factory: The decorated factory.
         limits: By quantity, what it is to be at most.
+        device: The GPU that is to hold the peak, and whose operators are counted; None for the CPU's.
         where: What is set of the hyperparameters, as `Space.restrict` takes it.
         training: The recipe, None for an inference.
         seconds: The time limit of each proof.
@@ -54,6 +59,7 @@ class LimitCost:
     where: Mapping[str, Any]
     training: Training | None
     seconds: float
+    device: Device | None = None
 
     def failures(self, costs: list[Cost]) -> Iterator[str]:
         """Yield what is wrong with each limit that is not proved.
@@ -65,7 +71,10 @@ class LimitCost:
         from fxcost.solve import Refuted, Unknown
 
         cost = self._cost(costs)
-        for name, bound in self.limits.items():
+        limits = list(self.limits.items())
+        if self.device is not None:
+            limits.insert(0, ("peak_memory", self.device.memory))
+        for name, bound in limits:
             limit = cost.quantities[name] <= bound
             verdict = limit.prove(time_limit=self.seconds, **self.where)
             if isinstance(verdict, Refuted):
@@ -77,9 +86,10 @@ class LimitCost:
         import fxcost
 
         for known in costs:
-            if known.factory is self.factory and known.training == self.training:
+            recipe = known.factory is self.factory and known.training == self.training
+            if recipe and known.gpu == self.device:
                 return known
-        costs.append(fxcost.cost(self.factory, training=self.training))
+        costs.append(fxcost.cost(self.factory, training=self.training, device=self.device or "cpu"))
         return costs[-1]
 
 
@@ -189,12 +199,14 @@ def _limit_cost(
     *,
     where: object = None,
     training: object = None,
+    device: object = None,
     time_limit: object = SECONDS,
     **limits: object,
 ) -> LimitCost:
     """Return a marker's arguments, each checked."""
     from fxcost import units
     from fxcost.costs import DEFINITIONS
+    from fxcost.devices import find
     from fxcost.errors import DeclarationError
     from fxcost.factory import ModelFactory
     from fxcost.trace import Training
@@ -203,7 +215,7 @@ def _limit_cost(
         raise DeclarationError(f"{factory!r} is no factory decorated with @fc.model")
     units_of = {definition.name: definition.unit for definition in DEFINITIONS}
     unknown = [name for name in limits if name not in units_of]
-    if unknown or not limits:
+    if unknown or not (limits or device):
         problem = f"there is no quantity {unknown[0]}" if unknown else "there is no limit"
         raise DeclarationError(f"{problem}; the quantities are {', '.join(units_of)}")
     for name, bound in limits.items():
@@ -218,4 +230,7 @@ def _limit_cost(
         )
     if not isinstance(time_limit, int | float) or time_limit <= 0:
         raise DeclarationError(f"time_limit={time_limit!r} is no number of seconds")
-    return LimitCost(factory, limits, bounds, training, time_limit)
+    if device is not None and not isinstance(device, str):
+        raise DeclarationError(f'device={device!r} is no name of a GPU; write device="rtx-4090"')
+    gpu = None if device is None else find(device)
+    return LimitCost(factory, limits, bounds, training, time_limit, gpu)

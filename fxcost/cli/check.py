@@ -12,7 +12,6 @@ from fxcost.cli.progress import progress
 
 @click.command("check")
 @options.about_a_factory
-@click.option("--device", metavar="NAME", help="A GPU that is to hold the peak; `fxcost devices` lists them.")
 @options.LIMITS
 @options.ENGINE
 @options.SECONDS
@@ -21,7 +20,6 @@ from fxcost.cli.progress import progress
 def check_command(
     ctx: click.Context,
     asked: options.Asked,
-    device: str | None,
     limits: tuple[str, ...],
     engine: str | None,
     seconds: float,
@@ -29,18 +27,18 @@ def check_command(
 ) -> None:
     """Tell whether a model fits a device, and keeps limits, with every setting left open.
 
+    The device is to hold the peak of what is alive when its own operators run.
+
     Exits with 0 where that is proved, 1 where it does not, 2 for a wrong question, 3 where it stays unknown.
     """
-    if device is None and not limits:
+    if asked.device is None and not limits:
         raise click.UsageError("nothing to check; write --device rtx-4090, or --limit 'flops <= 1 PFLOP'")
     from fxcost.cli.checking import checked
     from fxcost.cli.limits import read_limit
     from fxcost.cli.subjects import subject_of
-    from fxcost.devices import find
 
-    gpu = None if device is None else find(device)
     texts = [read_limit(text) for text in limits]
     with progress() as tell:
-        answer = checked(subject_of(asked, tell), gpu, texts, seconds, tell, engine)
+        answer = checked(subject_of(asked, tell), texts, seconds, tell, engine)
     write(answer, as_json)
     ctx.exit(exit_of(answer.verdict))

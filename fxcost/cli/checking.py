@@ -9,7 +9,6 @@ from functools import partial
 from fxcost.cli.limits import LimitText
 from fxcost.cli.nearest import nearest
 from fxcost.cli.progress import Tell
-from fxcost.devices import Device
 from fxcost.quantity import Quantity
 from fxcost.report.best import Best
 from fxcost.report.checked import Checked
@@ -21,23 +20,21 @@ from fxcost.solve.limits import every
 
 def checked(
     subject: Subject,
-    device: Device | None,
     texts: Sequence[LimitText],
     seconds: float,
     tell: Tell,
     engine: str | None = None,
 ) -> Checked:
-    """Return whether a device and limits hold for every setting left open, and what would do instead.
+    """Return whether its device holds a model, and limits hold, for every setting left open; else what does.
 
     Args:
         subject: The factory's costs and settings.
-        device: Is to hold the peak.
         texts: Limits.
         seconds: The time limit of each question.
         tell: Is told what is being done.
         engine: What is to tell whether they hold, and which are the largest settings.
     """
-    quantities = subject.cost.quantities
+    quantities, device = subject.cost.quantities, subject.cost.gpu
     limits = [text.of(quantities) for text in texts]
     if device is not None:
         limits.insert(0, quantities["peak_memory"] <= device.memory)

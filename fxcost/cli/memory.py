@@ -19,7 +19,6 @@ FILE = click.Path(dir_okay=False, writable=True)
 
 @click.command("memory")
 @options.about_a_factory
-@click.option("--device", required=True, metavar="GPU", help="A GPU that `fxcost devices` lists.")
 @click.option("--largest", metavar="NAME", help="Find the largest value of a hyperparameter that fits.")
 @click.option(
     "--allocator",
@@ -36,7 +35,6 @@ def memory_command(
     ctx: click.Context,
     /,
     asked: options.Asked,
-    device: str,
     largest: str | None,
     allocator: str,
     as_json: bool,
@@ -49,15 +47,17 @@ def memory_command(
 
     Exits with 0 where it fits, 1 where it does not, 2 for a wrong question, 3 where it is too close to call.
     """
+    if asked.device is None:
+        raise click.UsageError("write the GPU, such as --device rtx-4090; `fxcost devices` lists them")
     from fxcost.allocator import Settings
     from fxcost.cli.subjects import subject_of
     from fxcost.devices import find
     from fxcost.gpu import Card
     from fxcost.report.memory import LargestThatFits, Memory
 
-    card = Card(find(device), settings=Settings.parse(allocator))
+    card = Card(find(asked.device), settings=Settings.parse(allocator))
     with progress() as tell:
-        subject = subject_of(asked, tell, device)
+        subject = subject_of(asked, tell)
         tell("replaying steps")
         report = Memory.of(subject, card) if largest is None else LargestThatFits.of(subject, card, largest)
         _write(report.gpu, **files)

@@ -21,12 +21,14 @@ class Asked:
         training: The recipe.
         settings: What is set of the hyperparameters.
         recipe: What is said of the recipe besides, by the names of its fields.
+        device: The GPU whose operators are counted, None for the CPU's.
     """
 
     target: str
     training: str
     settings: tuple[str, ...]
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    device: str | None = None
 
 
 RECIPE = (
@@ -42,7 +44,7 @@ RECIPE_FIELDS = ("precision", "accumulation", "checkpoint", "clip_norm", "ema", 
 
 
 def about_a_factory(command: Command) -> Command:
-    """Give a command a target, a recipe and settings, as its argument `asked`."""
+    """Give a command a target, a recipe, settings and a device, as its argument `asked`."""
 
     @click.argument("target")
     @click.option(
@@ -59,11 +61,15 @@ def about_a_factory(command: Command) -> Command:
         metavar="none|adamw|adam|sgd|MODULE:NAME",
         help="Count a training step with this optimizer instead of one inference.",
     )
+    @click.option(
+        "--device", metavar="GPU", help="Count what this GPU would run; `fxcost devices` lists them."
+    )
     @functools.wraps(command)
-    def called(*args: Any, target: str, training: str, settings: tuple[str, ...], **others: Any) -> Any:
+    def called(*args: Any, settings: tuple[str, ...], **others: Any) -> Any:
         said = {name: others.pop(name) for name in RECIPE_FIELDS}
         recipe = {name: value for name, value in said.items() if value is not None}
-        return command(*args, asked=Asked(target, training, settings, recipe), **others)
+        target, training, device = (others.pop(name) for name in ("target", "training", "device"))
+        return command(*args, asked=Asked(target, training, settings, recipe, device), **others)
 
     for option in reversed(RECIPE):
         called = option(called)

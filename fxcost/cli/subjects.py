@@ -12,13 +12,14 @@ from fxcost.cli.recipes import recipe_of
 from fxcost.cli.settings import restriction_of
 from fxcost.compilation import ATTEMPTS, Cost, cost
 from fxcost.costs import Region
+from fxcost.devices import find
 from fxcost.errors import InvalidConfigError
 from fxcost.report.subject import Subject
 from fxcost.trace import generic_hint
 
 
-def subject_of(asked: Asked, tell: Tell, device: str = "cpu") -> Subject:
-    """Load a target and trace it as a device runs it.
+def subject_of(asked: Asked, tell: Tell) -> Subject:
+    """Load a target and trace it as its device runs it.
 
     Raises:
         FxcostError: One of the arguments is wrong, or the factory cannot be traced.
@@ -28,16 +29,17 @@ def subject_of(asked: Asked, tell: Tell, device: str = "cpu") -> Subject:
         Traceback (most recent call last):
         fxcost.errors.TargetError: there is no module fxcost.nets; write ...
     """
-    costs, restriction = costs_of(asked, tell, device)
+    costs, restriction = costs_of(asked, tell)
     return Subject(asked.target, costs, restriction, _region(costs, restriction))
 
 
-def costs_of(asked: Asked, tell: Tell, device: str = "cpu") -> tuple[Cost, dict[str, object]]:
+def costs_of(asked: Asked, tell: Tell) -> tuple[Cost, dict[str, object]]:
     """Load a target and trace it; return its costs and what is set of its hyperparameters.
 
     Raises:
         FxcostError: One of the arguments is wrong, or the factory cannot be traced.
     """
+    device = "cpu" if asked.device is None else find(asked.device)
     tell(f"loading {asked.target}")
     factory = targets.load(asked.target)
     training, inference = recipe_of(asked.training, asked.recipe)

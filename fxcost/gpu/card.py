@@ -67,6 +67,10 @@ class Card:
             return device
         return cls(device if isinstance(device, Device) else devices.find(device))
 
+    def runs_as(self, gpu: Device | None) -> bool:
+        """Tell whether it takes the same operators as another GPU; None is a CPU."""
+        return gpu is not None and gpu.compute_capability == self.device.compute_capability
+
     @property
     def usable(self) -> int:
         """Bytes that the allocator can have, a forecast: all but the CUDA context's."""

@@ -13,7 +13,7 @@ from typing import Any
 from fxcost import units
 from fxcost.allocator import Capacity, Replay, capacity_needed, counters, replay, write_snapshot
 from fxcost.costs import Sizes, alive_at_peak, grouped
-from fxcost.devices import Basis, Overhead
+from fxcost.devices import Basis, Device, Overhead
 from fxcost.expr.functions import Number
 from fxcost.gpu.card import Card
 from fxcost.gpu.convolutions import largest_convolution
@@ -49,7 +49,7 @@ class GpuMemory:
     Attributes:
         config: The configuration.
         card: The GPU.
-        traced: Whose choices of operators and types the tensors are from: "cpu", or a GPU.
+        traced: The GPU whose choices of operators and types the tensors are from, None for the CPU's.
         live: The most bytes of tensors alive at once, exact with these choices.
         capacity: The smallest memory for the allocator with which two steps complete, replayed: what decides
             whether it fits. See `fxcost.allocator.Capacity`.
@@ -62,7 +62,7 @@ class GpuMemory:
 
     config: Config
     card: Card
-    traced: str
+    traced: Device | None
     live: int
     capacity: Capacity
     shown: int
@@ -76,10 +76,15 @@ class GpuMemory:
         """The most bytes that the allocator reserves where it gets what it asks for, replayed."""
         return self.replay.peak_reserved
 
+    @property
+    def operators(self) -> str:
+        """Whose operators they are: the card's own, another GPU's, or those of "cpu"."""
+        return _name_of(self.traced, self.card)
+
     @cached_property
     def fit(self) -> Fit:
         """Whether the GPU completes a step."""
-        least = self.live if self.traced == self.card.device.name else 0
+        least = self.live if self.card.runs_as(self.traced) else 0
         return Fit.of(least, self.capacity.enough, self.card.usable, self.card.margin)
 
     def write_snapshot(self, file: str | PathLike[str]) -> None:
@@ -114,8 +119,8 @@ class GpuMemory:
             f"{self.fit} on {self.card.device.name}: {needed} needed, {usable} usable, "
             f"margin {self.card.margin:.0%}"
         )
-        if self.traced != self.card.device.name:
-            answer += f"; operators are those of {self.traced}"
+        if not self.card.runs_as(self.traced):
+            answer += f"; operators are those of {self.operators}"
         return "\n".join([*table, answer])
 
     def as_dict(self) -> dict[str, Any]:
@@ -123,7 +128,7 @@ class GpuMemory:
         return {
             "config": dict(self.config),
             "device": self.card.device.name,
-            "traced": self.traced,
+            "traced": self.operators,
             "live": self.live,
             "capacity": self.capacity.enough,
             "reserved": self.reserved,
@@ -140,7 +145,7 @@ class GpuMemory:
 
 
 def gpu_memory(
-    sizes: Sizes, values: Mapping[str, Number], config: Config, card: Card, *, traced: str
+    sizes: Sizes, values: Mapping[str, Number], config: Config, card: Card, *, traced: Device | None
 ) -> GpuMemory:
     """Return a configuration's memory on a GPU.
 
@@ -149,7 +154,7 @@ def gpu_memory(
         values: The configuration, encoded by the domain.
         config: The configuration.
         card: The GPU.
-        traced: Whose choices of operators and types the program has: "cpu", or a GPU.
+        traced: The GPU whose choices of operators and types the program has, None for the CPU's.
     """
     asked = requests(sizes, values, tuple(card.workspaces(sizes)))
     done = replay(asked.events, card.settings)
@@ -157,7 +162,7 @@ def gpu_memory(
     extra, most = (card.row(name) for name in (CONVOLUTION, f"{CONVOLUTION}, at most"))
     outside = (_term(extra, convolution), _term(card.row(CONTEXT), convolution))
     shown = done.peak_reserved + sum(term.nbytes for term in outside)
-    basis = "exact" if traced == card.device.name else f"exact, on {traced}"
+    basis = "exact" if card.runs_as(traced) else f"exact, on {_name_of(traced, card)}"
     terms = (*_inside(sizes, values, asked, done, basis), *outside)
     return GpuMemory(
         config=config,
@@ -183,6 +188,12 @@ def _inside(
     yield Term("cuBLAS workspace", asked.with_workspaces - asked.rounded, str(Basis.SOURCE_CODE))
     yield Term("rest of blocks that are not split", done.peak_allocated - asked.with_workspaces, "replayed")
     yield Term("cached and fragmented", done.peak_reserved - done.peak_allocated, "replayed")
+
+
+def _name_of(traced: Device | None, card: Card) -> str:
+    if card.runs_as(traced):
+        return card.device.name
+    return "cpu" if traced is None else traced.name
 
 
 def _term(row: Overhead, convolution: int) -> Term:

@@ -25,7 +25,7 @@ HEADLINES = ("parameters", "flops", "peak_memory")
 ROWS = 4
 """So many rows of a maximum are shown."""
 SCOPE = (
-    "peak_memory counts tensors, with the operators PyTorch picks on a CPU. A CUDA context, fragmentation "
+    "peak_memory counts tensors, with the operators PyTorch picks on {}. A CUDA context, fragmentation "
     "and scratch memory come on top: what fits may be too tight, what does not fit needs at least this."
 )
 
@@ -75,7 +75,7 @@ class Checked:
             parts += [Text(), columns(rows, ("bold", "", "dim"))]
         if self.conflict is not None:
             parts += [Text(), conflict_shown(self.conflict)]
-        return Group(*parts, Text(), Text(SCOPE, style="dim"))
+        return Group(*parts, Text(), Text(self._scope(), style="dim"))
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `--json` prints."""
@@ -92,8 +92,11 @@ class Checked:
             **{name: answer and answer.as_dict() for name, answer in best.items()},
             "conflict": self.conflict and self.conflict.as_dict(line_of),
             "binding": self.binding and self.binding.as_dict(),
-            "scope": SCOPE,
+            "scope": self._scope(),
         }
+
+    def _scope(self) -> str:
+        return SCOPE.format("a CPU" if self.device is None else self.device.name)
 
     def _headline(self) -> Text:
         words = "fit" if self.device and not self.limits else "hold"

@@ -43,7 +43,11 @@ class Memory:
         gpu, card = self.gpu, self.gpu.card
         terms = [(_bytes(term.nbytes), term.name, term.basis) for term in gpu.terms]
         answers = [
-            ("alive", _bytes(gpu.live), f"exact with the operators of {gpu.traced}: tensors alive at once"),
+            (
+                "alive",
+                _bytes(gpu.live),
+                f"exact with the operators of {gpu.operators}: tensors alive at once",
+            ),
             ("enough", _bytes(gpu.capacity.enough), "replayed: the smallest memory that completes two steps"),
             ("reserved", _bytes(gpu.reserved), "replayed: where there is room"),
             (

@@ -64,7 +64,7 @@ class Subject:
         place, _, line = self.cost.factory.place.rpartition(":")
         name = str(getattr(self.cost.factory, "__name__", self.target))
         where = (f"  {relative(place)}:{line}", "cyan")
-        title = Text.assemble((name, "bold"), f": {use_of(self.cost.training, self.cost.inference)}", where)
+        title = Text.assemble((name, "bold"), f": {self._use()}", where)
         rows = [(name, _values(domain)) for name, domain in self.space.domains.items()]
         return Group(title, indented(columns(rows, ("", "dim"))))
 
@@ -101,6 +101,7 @@ class Subject:
         return {
             "target": self.target,
             "use": use_of(self.cost.training, self.cost.inference),
+            "device": self.cost.device,
             "space": {name: str(domain) for name, domain in self.cost.space.domains.items()},
             "set": dict(self.restriction),
             "config": None if config is None else dict(config),
@@ -127,6 +128,11 @@ class Subject:
             "conditions": [dict(zip(keys, row, strict=True)) for row in self._conditions()],
             "basis": self.region.basis,
         }
+
+    def _use(self) -> str:
+        """Return how the model is used, and on which GPU."""
+        on = "" if self.cost.gpu is None else f", on {self.cost.device}"
+        return use_of(self.cost.training, self.cost.inference) + on
 
     def _formula(self, quantity: Quantity, most: int | None) -> list[tuple[str, str, Text]]:
         """Return a quantity's name, value and formula; the rows of a maximum below it."""

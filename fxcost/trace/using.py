@@ -50,7 +50,8 @@ class Use:
         """
         if self.on_gpu and any(isinstance(module, nn.RNNBase) for module in model.modules()):
             raise UnknownOperatorError(
-                "only cuDNN knows the size of what its recurrent layers reserve; leave device= out"
+                "only cuDNN knows the size of what its recurrent layers reserve; leave device= out, and "
+                "compare peak_memory, with the operators of a CPU, with the memory that there is"
             )
         numbers, last = self.recipe.numbers, self.recipe.channels_last
         model = converted_model(model, numbers, channels_last=last)
