@@ -160,7 +160,7 @@ def bracket(row: Row) -> Bracket:
     def factory() -> torch.nn.Module:
         return timm.create_model(row.model)
 
-    cost = fc.cost(factory, training=recipe(row.layout), device=CARD.device.name, cache=False)
+    cost = fc.cost(factory, training=recipe(row.layout), device=CARD, cache=False)
     parameters = cost.parameters(batch=row.ran)
     if abs(parameters / 1e6 - row.parameters) > 0.006:
         raise OtherDefinitionError(f"{parameters / 1e6:.2f} M parameters, {row.parameters} M when measured")

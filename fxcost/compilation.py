@@ -297,7 +297,8 @@ def cost(  # noqa: PLR0913 - a graph brings what @fc.model declares
         )
     if training is not None and inference is not None:
         raise DeclarationError("fc.cost: a model is trained or used; give training= or inference=, not both")
-    gpu = None if device == "cpu" else Card.of(device).device
+    card = None if device == "cpu" else Card.of(device)
+    gpu = None if card is None else Gpu(card.device.compute_capability, card.release)
     subject = Subject(
         factory=factory.__wrapped__,  # type: ignore[attr-defined]
         factory_names=factory.factory_names,
@@ -307,7 +308,7 @@ def cost(  # noqa: PLR0913 - a graph brings what @fc.model declares
         training=training,
         dynamic=factory.dynamic,
         inference=inference or Inference(),
-        gpu=None if gpu is None else Gpu(gpu.compute_capability),
+        gpu=gpu,
     )
     domain = Domain(factory.space)
     answered: set[str] = set()
@@ -324,7 +325,7 @@ def cost(  # noqa: PLR0913 - a graph brings what @fc.model declares
 
     regions = regions_of(factory.space)
     if cache and not factory.dynamic:  # what no line asks for is found out by tracing
-        remember(regions, subject, "cpu" if gpu is None else f"compute capability {gpu.compute_capability}")
+        remember(regions, subject, "cpu" if gpu is None else str(gpu))
     hints = generic_hint(factory.space, ATTEMPTS)
     if not regions.known:  # where the factory refuses an option, its models would be on several paths
         best = next((hint for hint in hints if builds_all_options(subject, domain, hint)), hints[0])
@@ -335,4 +336,4 @@ def cost(  # noqa: PLR0913 - a graph brings what @fc.model declares
             break
         regions.at(hint)
     factory.check_answered(answered)
-    return Cost(factory, training, regions, inference, gpu)
+    return Cost(factory, training, regions, inference, None if card is None else card.device)

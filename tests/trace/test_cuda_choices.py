@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import Counter
 from pathlib import Path
@@ -142,6 +143,31 @@ def test_autocast_of_a_gpu_makes_the_tensors_that_explicit_casts_make():
     cost = fc.cost(by_hand(False), training=training, device="rtx-3090")
     for config in ({"width": 16, "batch": 5}, {"width": 200, "batch": 64}):
         assert cost.peak_memory(**config) == steps.Loop(torch.optim.SGD, options).peak(by_hand(True), config)
+
+
+@pytest.mark.parametrize(("release", "dtype"), [("1.12.0", HALF), ("2.3.1", HALF), ("2.4.0+cu121", FP32)])
+def test_what_autocast_enlarges_in_fp32_depends_on_torch_s_release(release, dtype):
+    rows = torch.ones(1, 2, 4, 4, dtype=HALF)
+    with imposed(Gpu((8, 6), release), None), torch.autocast("cuda"):
+        assert functional.interpolate(rows, scale_factor=2, mode="nearest").dtype == dtype
+        assert functional.layer_norm(rows, (4,)).dtype == FP32
+
+
+def test_a_card_s_release_decides_what_is_traced():
+    """A convolution's output in half is enlarged: in fp32, it is copied first."""
+    enlarging = fc.model(batch=fc.Int(2, 64), example=lambda batch: torch.zeros(batch, 4, 16, 16))(
+        lambda: nn.Sequential(nn.Conv2d(4, 8, 1), nn.Upsample(scale_factor=2))
+    )
+    card = fc.Card.of("rtx-3090")
+    old, new = (
+        fc.cost(
+            enlarging,
+            inference=fc.Inference(precision="fp16-mixed"),
+            device=dataclasses.replace(card, release=release),
+        ).peak_memory(batch=64)
+        for release in ("1.12.0", "2.4.0")
+    )
+    assert old < new
 
 
 def test_under_autocast_norms_and_losses_are_in_fp32_and_products_in_half():

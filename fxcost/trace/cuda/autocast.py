@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch.torch_version import TorchVersion
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from fxcost.trace.cuda.overriding import Override
@@ -35,6 +36,10 @@ CAST_FP32 = (  # AT_FORALL_FP32
     "upsample_nearest3d", "_upsample_nearest_exact3d", "upsample_linear1d", "upsample_bilinear2d",
     "_upsample_bilinear2d_aa", "upsample_trilinear3d", "upsample_bicubic2d", "_upsample_bicubic2d_aa",
 )  # fmt: skip
+ONLY_SINCE = {"2.4": "upsample"}
+"""By the first release that casts them to fp32, what such operators' names have: github.com/pytorch/pytorch
+issues/121072, of March 2024; the release by its date. The documentation of torch 1.12 to 2.3 lists none."""
+
 SET_FP32_OUTPUT = (  # AT_FORALL_FP32_SET_OPT_DTYPE
     "prod", "prod.dim_int", "softmax.int", "log_softmax.int", "cumprod", "cumsum", "linalg_vector_norm",
     "linalg_matrix_norm", "linalg_matrix_norm.str_ord", "sum", "sum.dim_IntList",
@@ -51,9 +56,15 @@ BANNED = ("binary_cross_entropy",)  # TORCH_LIBRARY_IMPL(aten, Autocast, m) of a
 
 
 class Autocast:
-    """The kernels of autocast on a GPU, under the key of the CPU's, and the casts that they keep."""
+    """The kernels of autocast on a GPU, under the key of the CPU's, and the casts that they keep.
 
-    def __init__(self) -> None:
+    Args:
+        release: Of torch.
+    """
+
+    def __init__(self, release: str = torch.__version__) -> None:
+        later = [word for first, word in ONLY_SINCE.items() if TorchVersion(release) < first]
+        self._fp32_names = [name for name in CAST_FP32 if not any(word in name for word in later)]
         self._casts: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def clear(self) -> None:
@@ -64,7 +75,7 @@ class Autocast:
         """Yield the kernels; what only the CPU's autocast lists is not listed any more."""
         rows: dict[str, Callable[..., Any]] = {
             **{name: functools.partial(self._lower, _overload(name)) for name in CAST_LOWER},
-            **{name: functools.partial(self._fp32, _overload(name)) for name in CAST_FP32},
+            **{name: functools.partial(self._fp32, _overload(name)) for name in self._fp32_names},
             **{name: functools.partial(self._fp32_output, _overload(name)) for name in SET_FP32_OUTPUT},
             **{
                 name: functools.partial(self._append_fp32, _overload(redispatched))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+
 
 @dataclass(frozen=True)
 class Gpu:
@@ -11,6 +13,8 @@ class Gpu:
 
     Attributes:
         compute_capability: (major, minor).
+        release: Of torch: its lists for autocast.
     """
 
     compute_capability: tuple[int, int]
+    release: str = torch.__version__

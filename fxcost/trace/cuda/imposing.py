@@ -57,7 +57,7 @@ def as_on_a_gpu(gpu: Gpu, attention: str | None = None) -> Iterator[None]:
         ...     print(torch.nn.functional.layer_norm(torch.ones(1, 2, dtype=torch.bfloat16), (2,)).dtype)
         torch.float32
     """
-    autocast = Autocast()
+    autocast = Autocast(gpu.release)
     clear = torch.clear_autocast_cache
 
     def clear_all() -> None:
