@@ -115,7 +115,7 @@ def _halves(lattice: Lattice, boxes: Boxes) -> Boxes:
     scores = np.array(widths).reshape(len(places), len(boxes))
     if not places or (scores.max(axis=0) < 0).any():
         raise UndecidedError("there is a setting that no fact excludes by its bounds")
-    return boxes.halved(np.array(places)[scores.argmax(axis=0)], places)
+    return boxes.halved(places, scores, 1)
 
 
 def _tile(box: Box, low: Array, high: Array) -> bool:

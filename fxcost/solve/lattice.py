@@ -79,20 +79,36 @@ class Boxes:
         ends = zip((self.low, self.high), (others.low, others.high), strict=True)
         return all(np.array_equal(mine[index], theirs[index]) for mine, theirs in ends)
 
-    def halved(self, chosen: Array, places: Sequence[int]) -> Boxes:
-        """Return the upper and the lower half of each box.
+    def halved(self, places: Sequence[int], scores: Array, times: int) -> Boxes:
+        """Return each box in halves, the upper ones before the lower ones, and those halved again.
 
         Args:
-            chosen: For each box the hyperparameter along which it is halved.
-            places: Those among which are chosen.
+            places: The hyperparameters that are cut, where they have more than one position.
+            scores: A row for each of them: a box is cut along the one with the highest score, which is
+                half of that in its halves.
+            times: How often.
         """
-        low, high = list(self.low), list(self.high)
-        for index in places:
-            middle = (self.low[index] + self.high[index]) // 2
-            here = chosen == index
-            high[index] = np.where(here, middle, self.high[index])
-            low[index] = np.where(here, middle + 1, self.low[index])
-        return Boxes(tuple(low), self.high).joined(Boxes(self.low, tuple(high)))
+        low, high = (np.array([ends[index] for index in places]) for ends in (self.low, self.high))
+        origin = np.arange(len(self))
+        for _ in range(times):
+            several = low < high
+            scores = np.where(several, scores, -1.0)
+            chosen, count = scores.argmax(axis=0), len(origin)
+            cell = chosen, np.arange(count)
+            whole = ~several[cell]
+            scores[cell] /= 2
+            middle = (low[cell] + high[cell]) // 2
+            low, high, scores = (np.concatenate([each, each], axis=1) for each in (low, high, scores))
+            origin = np.concatenate([origin, origin])
+            low[chosen, np.arange(count)] = np.where(whole, middle, middle + 1)
+            high[chosen, np.arange(count, 2 * count)] = middle
+            if whole.any():
+                once = np.concatenate([~whole, np.ones(count, dtype=bool)])
+                low, high, scores, origin = low[:, once], high[:, once], scores[:, once], origin[once]
+        lows, highs = [each[origin] for each in self.low], [each[origin] for each in self.high]
+        for row, index in enumerate(places):
+            lows[index], highs[index] = low[row], high[row]
+        return Boxes(tuple(lows), tuple(highs))
 
     def split_up(self, kept: int) -> Boxes:
         """Return all points of boxes without one hyperparameter, which keeps its ends in each.

@@ -11,7 +11,7 @@ from fxcost.solve.budget import Budget
 from fxcost.solve.facts import Claim, Fact
 from fxcost.solve.lattice import Box, Boxes, Lattice, Point
 
-FIRST = 32
+FIRST = 1024
 """So many boxes are looked at together at first, later as many as before."""
 
 

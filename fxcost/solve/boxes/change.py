@@ -1,94 +1,74 @@
-"""By how much a cost changes along each hyperparameter of a box: what tells where to cut it."""
+"""By how much costs change along each hyperparameter of a box: what tells where to cut it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 
-from fxcost.expr import Atom, Polynomial
 from fxcost.expr.vectorised import Array
-from fxcost.solve.directions import Factors
-from fxcost.solve.enclosure import Signature
-from fxcost.solve.lattice import Boxes, Lattice
-
-
-class Bounded(Protocol):
-    """A cost, as bounds are calculated from it."""
-
-    @property
-    def rows(self) -> Sequence[Sequence[Polynomial]]:
-        """Polynomials: the cost is the largest over rows of the smallest in the row."""
-
-    @property
-    def signatures(self) -> Sequence[Signature]:
-        """How each polynomial, row by row, changes with each hyperparameter."""
-
-    @property
-    def factors(self) -> Factors:
-        """Its atoms as functions of positions."""
-
-    @property
-    def lattice(self) -> Lattice:
-        """The settings."""
+from fxcost.solve.costs import Cost
+from fxcost.solve.lattice import Boxes
 
 
 class Change:
-    """Estimates, in floats, how the largest row of a cost grows from the lowest corner of a box.
+    """Estimates, in floats, how the largest row of each cost grows from the lowest corner of a box.
+
+    It tells which half to look at, not what holds. Atoms are taken as logarithms, so that all monomials are
+    one product of matrices.
 
     Args:
-        cost: The cost.
+        costs: The costs.
         fibre: The place of the hyperparameter that is taken at its upper end.
     """
 
-    def __init__(self, cost: Bounded, fibre: int) -> None:
-        polynomials = [row[0] for row in cost.rows]
-        monomials = list(dict.fromkeys(monomial for each in polynomials for monomial in each.terms))
+    def __init__(self, costs: Sequence[Cost], fibre: int) -> None:
+        factors = {atom: factor for cost in costs for atom, factor in cost.factors.items()}
+        polynomials = [[row[0] for row in cost.rows] for cost in costs]
+        monomials = list(dict.fromkeys(each for rows in polynomials for row in rows for each in row.terms))
         self.fibre = fibre
-        self.factors = cost.factors
-        self.monomials = monomials
-        coefficients = [[each.terms.get(monomial, 0) for monomial in monomials] for each in polynomials]
-        self.coefficients = np.array(coefficients, dtype=np.float64).reshape(len(polynomials), len(monomials))
-        support = {index for atom in cost.factors for index in cost.factors[atom].support}
+        self.factors = list(factors.values())
+        self.coefficients = [
+            np.array([[row.terms.get(each, 0) for each in monomials] for row in rows], dtype=np.float64)
+            for rows in polynomials
+        ]
+        exponents = [[dict(monomial).get(atom, 0) for atom in factors] for monomial in monomials]
+        self.exponents = np.array(exponents, dtype=np.float64).reshape(len(monomials), len(factors))
+        support = {index for factor in self.factors for index in factor.support}
         self.places = sorted(support - {fibre})
 
     def of(self, boxes: Boxes) -> Mapping[int, Array]:
-        """Return, by hyperparameter, its part of the change relative to the row, one for each box."""
+        """Return, by hyperparameter, its part of the changes relative to the rows, one for each box."""
         ends = list(boxes.low)
         ends[self.fibre] = boxes.high[self.fibre]
-        low = {atom: self._at(atom, ends) for atom in self.factors}
-        values = np.ones((len(self.monomials), len(boxes)))
-        for row, monomial in enumerate(self.monomials):
-            for atom, exponent in monomial:
-                values[row] *= low[atom] ** exponent
-        rows = self.coefficients @ values
-        largest = rows.argmax(axis=0)
-        weights = np.abs(self.coefficients[largest].T * values)
-        weights /= np.maximum(np.abs(rows[largest, np.arange(len(boxes))]), 1.0)
-        return {index: self._change(index, boxes, ends, low, weights) for index in self.places}
+        low = self._logarithms(range(len(self.factors)), ends)
+        weights = self._weights(np.exp(self.exponents @ low))
+        return {index: self._along(index, boxes, ends, low, weights) for index in self.places}
 
-    def _at(self, atom: Atom, ends: list[Array]) -> Array:
-        factor = self.factors[atom]
-        values: Array = np.abs(factor.at(tuple(ends)).astype(np.float64))
-        return values
+    def _weights(self, values: Array) -> Array:
+        """Return each monomial's part of the largest row, of all costs together."""
+        weights = np.zeros_like(values)
+        columns = np.arange(values.shape[1])
+        for coefficients in self.coefficients:
+            rows = coefficients @ values
+            largest = rows.argmax(axis=0)
+            total = np.maximum(np.abs(rows[largest, columns]), 1.0)
+            weights += np.abs(coefficients[largest].T * values) / total
+        return weights
 
-    def _change(
-        self, index: int, boxes: Boxes, ends: list[Array], low: Mapping[Atom, Array], weights: Array
-    ) -> Array:
+    def _along(self, index: int, boxes: Boxes, ends: Sequence[Array], low: Array, weights: Array) -> Array:
+        """Return the change where one hyperparameter is at its upper end."""
         moved = list(ends)
         moved[index] = boxes.high[index]
-        ratios = {
-            atom: (self._at(atom, moved) + 1e-9) / (low[atom] + 1e-9)
-            for atom, factor in self.factors.items()
-            if index in factor.support
-        }
-        total = np.zeros(len(boxes))
-        for row, monomial in enumerate(self.monomials):
-            touched = [(ratios[atom], exponent) for atom, exponent in monomial if atom in ratios]
-            if touched:
-                growth = np.ones(len(boxes))
-                for ratio, exponent in touched:
-                    growth *= ratio**exponent
-                total += weights[row] * np.abs(growth - 1.0)
+        places = [place for place, factor in enumerate(self.factors) if index in factor.support]
+        exponents = self.exponents[:, places]
+        reached = exponents.any(axis=1)
+        growth = np.expm1(exponents[reached] @ (self._logarithms(places, moved) - low[places]))
+        total: Array = (weights[reached] * np.abs(growth)).sum(axis=0)
         return total
+
+    def _logarithms(self, places: Sequence[int], points: Sequence[Array]) -> Array:
+        """Return the logarithms of some atoms' magnitudes, far below 0 where one is 0."""
+        rows = [np.asarray(self.factors[place].at(tuple(points)), dtype=np.float64) for place in places]
+        logarithms: Array = np.log(np.abs(rows) + 1e-9).reshape(len(places), len(points[0]))
+        return logarithms

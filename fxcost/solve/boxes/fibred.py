@@ -12,18 +12,18 @@ import math
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from fxcost.expr import Atom, Polynomial
 from fxcost.expr.polynomial import Monomial
 from fxcost.expr.vectorised import Array
-from fxcost.solve.boxes.change import Bounded, Change
 from fxcost.solve.boxes.cutting import Cutting
+from fxcost.solve.directions import Factors
 from fxcost.solve.enclosure import FLOAT64, Group, Signature, exact_type
 from fxcost.solve.factors import LONG, Factor, Opaque
-from fxcost.solve.lattice import Boxes
+from fxcost.solve.lattice import Boxes, Lattice
 
 FLOATS = np.dtype(np.float64)
 
@@ -32,6 +32,26 @@ HUGE = 10**300
 
 Ends: TypeAlias = "tuple[Array, Array]"
 """First and last position in each of several boxes."""
+
+
+class Bounded(Protocol):
+    """A cost, as bounds are calculated from it."""
+
+    @property
+    def rows(self) -> Sequence[Sequence[Polynomial]]:
+        """Polynomials: the cost is the largest over rows of the smallest in the row."""
+
+    @property
+    def signatures(self) -> Sequence[Signature]:
+        """How each polynomial, row by row, changes with each hyperparameter."""
+
+    @property
+    def factors(self) -> Factors:
+        """Its atoms as functions of positions."""
+
+    @property
+    def lattice(self) -> Lattice:
+        """The settings."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,17 +221,6 @@ class Fibred:
             values = np.minimum.reduceat(values, self._starts, axis=0)
         largest: Array = values.max(axis=0)
         return largest
-
-    def effects(self, boxes: Boxes) -> Mapping[int, Array]:
-        """Return by how much each other hyperparameter can change the row that is largest, relative to it.
-
-        An estimate, in floats: it decides which half to look at, not what holds.
-        """
-        return self._change.of(boxes)
-
-    @functools.cached_property
-    def _change(self) -> Change:
-        return Change(self.cost, self.fibre)
 
     def at_most(self, boxes: Boxes, bound: int, *, upper: bool) -> Ends:
         """Return between which positions an upper (or lower) bound of the cost is at most a number.

@@ -16,6 +16,7 @@ import numpy as np
 
 from fxcost.expr.functions import Number
 from fxcost.expr.vectorised import Array
+from fxcost.solve.boxes.change import Change
 from fxcost.solve.boxes.fibred import Fibred
 from fxcost.solve.facts import Claim, Connected, Fact
 from fxcost.solve.lattice import Box, Boxes, Lattice
@@ -239,9 +240,11 @@ class Tree:
             rest = self.halves(boxes.take(~single), crowds)
             return points.joined(rest)
         scores, times = self._scores(boxes, places), 1 + int(np.searchsorted(crowds, -len(boxes)))
-        for _ in range(times):
-            boxes, scores = _halved(boxes, scores, places)
-        return boxes
+        return boxes.halved(places, scores, times)
+
+    @cached_property
+    def _change(self) -> Change:
+        return Change([bound.claim.cost for bound in self.bounds], self.fibre)
 
     def _check_decided(self, points: Boxes) -> None:
         """Make sure that looking at points again, their fibres cut now, decides them."""
@@ -256,11 +259,8 @@ class Tree:
         for row, index in enumerate(places):
             if index in reading:
                 total[row] += 1e-3 * spread(self.lattice, boxes, index)
-        for bound in self.bounds:
-            effects = bound.along.effects(boxes)
-            for row, index in enumerate(places):
-                if index != self.fibre:
-                    total[row] += effects.get(index, 0.0)
+        for index, change in self._change.of(boxes).items():
+            total[places.index(index)] += change
         widths = [(boxes.high[index] - boxes.low[index]).astype(np.float64) for index in places]
         scores: Array = total + 1e-15 * np.log1p(np.array(widths))
         return scores
@@ -307,19 +307,6 @@ def _grid(places: Sequence[int], low: Sequence[Number], high: Sequence[Number]) 
     for index, positions in zip(places, np.indices(lengths), strict=True):
         ends[index] = positions.reshape(-1) + low[index]
     return Boxes(tuple(ends), tuple(ends))
-
-
-def _halved(boxes: Boxes, scores: Array, places: Sequence[int]) -> tuple[Boxes, Array]:
-    """Return boxes halved along the hyperparameter with the highest score, and the scores of the halves.
-
-    A hyperparameter with a single position is not cut, and one that is cut changes half as much.
-    """
-    scores = np.where([~boxes.fixed(index) for index in places], scores, -1.0)
-    chosen, divisible = scores.argmax(axis=0), scores.max(axis=0) >= 0
-    halves = boxes.take(divisible).halved(np.array(places)[chosen[divisible]], places)
-    left = scores[:, divisible]
-    left[chosen[divisible], np.arange(left.shape[1])] /= 2
-    return halves.joined(boxes.take(~divisible)), np.concatenate([left, left, scores[:, ~divisible]], axis=1)
 
 
 def spread(lattice: Lattice, boxes: Boxes, index: int) -> Array:
