@@ -177,12 +177,14 @@ class Feasible:
         if not total:
             raise EmptySpaceError(f"no setting satisfies {self.limit}")
         ranks = _drawn(total, count, seed)
-        order = np.argsort(ranks, kind="stable")
+        order = np.argsort(ranks)
         with self._to_the_end() as ground:
             found = list(self._at(ranks[order], ground.budget))
-        place = np.argsort(order)
-        rows = (np.concatenate(pieces)[place] for pieces in zip(*found, strict=True))
-        return Settings(self._ground.lattice, tuple(rows))
+        rows = [np.concatenate(pieces) for pieces in zip(*found, strict=True)]
+        drawn = [np.empty_like(row) for row in rows]
+        for row, sorted_ in zip(drawn, rows, strict=True):
+            row[order] = sorted_
+        return Settings(self._ground.lattice, tuple(drawn))
 
     def __iter__(self) -> Iterator[Config]:
         """Yield every one of them; what is done with one takes no time of the next.

@@ -22,6 +22,9 @@ BATCH = 4096
 SMALL = 16
 """A box of at most so many fibres is not halved: each of them is looked at."""
 
+FEW = 1 << 15
+"""Nor are boxes halved that have no more fibres all together."""
+
 PACKED = 1024
 """The same where compiled code looks at them."""
 
@@ -158,13 +161,16 @@ def bundles(tree: Tree, frontier: Frontier, budget: Budget, looked_at: int = 0) 
             for some in _some(boxes.take(packed), tree):
                 yield Bundle(some, tree.ends(some), tree.fibre)
             boxes = boxes.take(~packed)
-        small = tree.fibres(boxes) <= SMALL
-        fibres = boxes.take(small).split_up(tree.fibre)
-        looked_at += len(fibres)
-        looked = tree.look(fibres, fibres=True)
-        if looked.inside.any():
-            yield Bundle(looked.boxes.take(looked.inside))
-        open_ = boxes.take(~small).joined(looked.boxes.take(~looked.inside))
+        fibres = tree.fibres(boxes)
+        small = fibres <= (SMALL if fibres.sum() > FEW else FEW)
+        open_ = boxes.take(~small)
+        if small.any():
+            single = boxes.take(small).split_up(tree.fibre)
+            looked_at += len(single)
+            looked = tree.look(single, fibres=True)
+            if looked.inside.any():
+                yield Bundle(looked.boxes.take(looked.inside))
+            open_ = open_.joined(looked.boxes.take(~looked.inside))
         try:
             frontier.put(tree.halves(open_))
         except UndecidedError:
