@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import enum
+import sys
 import traceback
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
+from fxcost.answers import Question, Recording
 from fxcost.errors import FxcostError
+from fxcost.sealed import DamagedError
+
+ASKING = (["cost"], ["check"], ["solve"], ["memory"], ["regions"])
+"""The commands whose answer follows from a target, its recipe and limits."""
 
 
 class Exit(enum.IntEnum):
@@ -45,6 +53,20 @@ class Commands(click.Group):
     1 says "does not fit"; an error of fxcost itself leaves the answer unknown.
     """
 
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **more: Any) -> Any:
+        """Run a command; one that this process was started with may have its answer already."""
+        question = None if args is not None or sys.argv[1:2] not in ASKING else Question.of(sys.argv[1:])
+        if question is None:
+            return super().main(args, *rest, **more)
+        _tell_again(question)
+        recording = Recording(question.path.parent)
+        recording.start()
+        try:
+            return super().main(args, *rest, obj=recording, **more)
+        except SystemExit as ended:
+            _keep(question, recording, ended.code)
+            raise
+
     def invoke(self, ctx: click.Context) -> object:
         """Run a command."""
         try:
@@ -59,6 +81,35 @@ class Commands(click.Group):
             traceback.print_exc()
             click.echo("Error: this is a bug of fxcost; nothing is known about the model", err=True)
             raise click.exceptions.Exit(Exit.UNKNOWN) from None
+
+
+def _tell_again(question: Question) -> None:
+    """Print what a question was answered before, and end; return where that may be another answer now."""
+    try:
+        answer = question.answer()
+    except (DamagedError, OSError) as error:
+        click.echo(f"fxcost: {question.path} cannot be used: {error}; it is asked anew", err=True)
+        return
+    if answer is None:
+        return
+    for warning in answer.warned:
+        click.echo(warning, err=True)
+    click.echo(answer.text, nl=False)
+    told = f"answered before, and {answer.files:,} files are as they were; FXCOST_CACHE=off asks anew"
+    click.echo(f"fxcost: {told}", err=True)
+    sys.exit(answer.code)
+
+
+def _keep(question: Question, recording: Recording, code: object) -> None:
+    """Keep an answer that follows from files alone."""
+    answered = recording.text is not None and code in (Exit.HOLDS, Exit.FAILS)
+    footing = recording.footing() if answered else None
+    if footing is None:
+        return
+    try:
+        question.keep(recording, Exit.HOLDS if code == Exit.HOLDS else Exit.FAILS, footing)
+    except OSError as error:
+        click.echo(f"fxcost: {question.path} cannot be written: {error}", err=True)
 
 
 class Refusal(click.ClickException):

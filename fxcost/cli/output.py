@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import click
 from rich.console import Console, RenderableType
 
+from fxcost.answers import Recording
 from fxcost.report.text import as_text
 from fxcost.space.spelling import spelled
 
@@ -26,12 +27,20 @@ class Report(Protocol):
 
 
 def write(report: Report, as_json: bool) -> None:
-    """Print a report on stdout."""
+    """Print a report on stdout, and hand it to who records the command's answer."""
+    text = _text(report, as_json)
+    recording = click.get_current_context().find_object(Recording)
+    if recording is not None:
+        recording.text = text
+    click.echo(text, nl=False)
+
+
+def _text(report: Report, as_json: bool) -> str:
     if as_json:
-        click.echo(json.dumps(report.as_dict(), indent=2, default=spelled))
-        return
+        return json.dumps(report.as_dict(), indent=2, default=spelled) + "\n"
     console = Console(highlight=False)
-    if console.is_terminal:
+    if not console.is_terminal:
+        return f"{as_text(report.shown(), PIPED_WIDTH)}\n"
+    with console.capture() as captured:
         console.print(report.shown())
-    else:
-        click.echo(as_text(report.shown(), PIPED_WIDTH))
+    return captured.get()
