@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from fxcost.space import Space as Space
     from fxcost.trace import Checkpointing as Checkpointing
     from fxcost.trace import Inference as Inference
+    from fxcost.trace import Parallel as Parallel
     from fxcost.trace import Switch as Switch
     from fxcost.trace import Training as Training
 
@@ -70,7 +71,7 @@ _HOMES = {
         "prove",
         "smallest",
     ),
-    "fxcost.trace": ("Checkpointing", "Inference", "Switch", "Training"),
+    "fxcost.trace": ("Checkpointing", "Inference", "Parallel", "Switch", "Training"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _PACKAGES = ("errors", "units", "devices", "ops")

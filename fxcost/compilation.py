@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from fxcost.cache.store import remember
-from fxcost.costs import DEFINITIONS, Region, Regions, hyperparameter
+from fxcost.costs import DEFINITIONS, Region, Regions, gpus, hyperparameter
 from fxcost.devices import Device
 from fxcost.errors import ConfigError, DeclarationError, InvalidConfigError
 from fxcost.expr import Domain, conditions
@@ -32,6 +32,7 @@ from fxcost.trace import (
     builds_all_options,
     generic_hint,
     trace,
+    with_recipe,
 )
 
 ATTEMPTS = 16
@@ -108,6 +109,12 @@ class Cost:
                 f"{name} is no hyperparameter with integer values; those are {', '.join(numbers)}"
             )
         return Quantity(hyperparameter(name), self.regions)
+
+    @cached_property
+    def gpus(self) -> Quantity:
+        """How many GPUs train the model: `fc.minimize(cost.gpus, cost.peak_memory <= "24 GiB")`."""
+        parallel = None if self.training is None else self.training.parallel
+        return Quantity(gpus(() if parallel is None else parallel.factors), self.regions)
 
     @property
     def conditions(self) -> list[str]:
@@ -310,7 +317,8 @@ def cost(  # noqa: PLR0913 - a graph brings what @fc.model declares
         inference=inference or Inference(),
         gpu=gpu,
     )
-    domain = Domain(factory.space)
+    whole = with_recipe(factory.space, training if training is not None else inference)
+    domain = Domain(whole)
     answered: set[str] = set()
 
     def regions_of(space: Space) -> Regions:
@@ -323,10 +331,10 @@ def cost(  # noqa: PLR0913 - a graph brings what @fc.model declares
 
         return Regions(space, traced, regions_of)
 
-    regions = regions_of(factory.space)
+    regions = regions_of(whole)
     if cache and not factory.dynamic:  # what no line asks for is found out by tracing
         remember(regions, subject, "cpu" if gpu is None else str(gpu))
-    hints = generic_hint(factory.space, ATTEMPTS)
+    hints = generic_hint(whole, ATTEMPTS)
     if not regions.known:  # where the factory refuses an option, its models would be on several paths
         best = next((hint for hint in hints if builds_all_options(subject, domain, hint)), hints[0])
         hints = (best, *(hint for hint in hints if hint != best))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fxcost.costs.contributions import GROUPINGS, Contribution, grouped, largest
-from fxcost.costs.definitions import DEFINITIONS, Definition, hyperparameter
+from fxcost.costs.definitions import DEFINITIONS, Definition, gpus, hyperparameter
 from fxcost.costs.forms import Form
 from fxcost.costs.memory import alive_at_peak
 from fxcost.costs.region import Region
@@ -20,6 +20,7 @@ __all__ = [
     "Regions",
     "Sizes",
     "alive_at_peak",
+    "gpus",
     "grouped",
     "hyperparameter",
     "largest",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fxcost.costs import memory, operations, parameters
 from fxcost.costs.contributions import Contribution
@@ -39,6 +40,19 @@ def hyperparameter(name: str) -> Definition:
         return [Contribution(sizes.normaliser.polynomial(symbol), "", name, Phase.CONSTRUCT, None)]
 
     return Definition(name, Unit.COUNT, f"the hyperparameter {name} itself", itself, name)
+
+
+def gpus(factors: Sequence[int | str]) -> Definition:
+    """Return how many GPUs there are: the product of numbers and of hyperparameters, given by name."""
+
+    def product(sizes: Sizes) -> list[Contribution]:
+        symbols = sizes.normaliser.domain.symbols
+        number: Any = 1
+        for factor in factors:
+            number = number * (symbols[factor] if isinstance(factor, str) else factor)
+        return [Contribution(sizes.normaliser.polynomial(number), "", "GPUs", Phase.CONSTRUCT, None)]
+
+    return Definition("gpus", Unit.COUNT, "the GPUs that train one model together", product)
 
 
 DEFINITIONS: tuple[Definition, ...] = (

@@ -51,7 +51,7 @@ def _operators(sizes: Sizes, amount: Amount) -> list[Contribution]:
         try:
             gated = _of_lists(sizes, call, gate, amount) if isinstance(gate, tuple) else None
             polynomial = sizes.indicator(gate) * amount(call) if gated is None else gated
-            polynomial = polynomial * node.meta["times"]
+            polynomial = polynomial * sizes.normaliser.polynomial(node.meta["times"])
         except UnknownOperatorError as error:
             raise UnknownOperatorError(f"{node.meta['source'] or node.meta['module']}: {error}") from error
         if polynomial.terms:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from fxcost.trace.checkpointing import Checkpointing
 from fxcost.trace.cuda import Gpu
+from fxcost.trace.declared import with_recipe
 from fxcost.trace.gates import Together
 from fxcost.trace.hints import generic_hint
+from fxcost.trace.parallel import Parallel
 from fxcost.trace.questions import PinnedError
 from fxcost.trace.recipe import Inference, LossFunction, Training
 from fxcost.trace.switch import Switch
@@ -16,6 +18,7 @@ __all__ = [
     "Gpu",
     "Inference",
     "LossFunction",
+    "Parallel",
     "PinnedError",
     "Subject",
     "Switch",
@@ -24,4 +27,5 @@ __all__ = [
     "builds_all_options",
     "generic_hint",
     "trace",
+    "with_recipe",
 ]

@@ -10,6 +10,8 @@ import torch
 
 from fxcost.errors import DeclarationError, FactoryError
 from fxcost.trace.checkpointing import Checkpointing, Policy
+from fxcost.trace.declared import OPEN, check_count, leaves_open
+from fxcost.trace.parallel.declaration import Parallel
 from fxcost.trace.precision import Precision, precision_of
 
 BACKENDS = ("flash", "efficient", "cudnn", "math")
@@ -19,6 +21,8 @@ LossFunction = Callable[[Any], torch.Tensor]
 @dataclass(frozen=True)
 class Inference:
     """One use of a model that is not trained: `model.eval()` under `no_grad`.
+
+    A domain may stand for a value, as in `Training`.
 
     Args:
         precision: As in `Training`; without a gradient there is nothing to scale.
@@ -35,6 +39,8 @@ class Inference:
     attention: str | None = None
 
     def __post_init__(self) -> None:
+        if leaves_open(self):
+            return
         precision_of(self.precision, "Inference")
         _check_attention(self.attention, "Inference")
 
@@ -47,6 +53,9 @@ class Inference:
 @dataclass(frozen=True)
 class Training:
     """One step of training: forward, loss, backward, optimizer step, gradients set to None.
+
+    A domain such as `fc.Choice("fp32", "bf16-mixed")` may stand for a value: then that is a hyperparameter,
+    named as the argument is.
 
     Args:
         optimizer: A `torch.optim` class, or a callable from parameters to an optimizer. Where it leaves
@@ -73,6 +82,7 @@ class Training:
             lives until that of the next micro-batch takes its place, or else until the step is over. If not,
             it lives as long as the loss needs it.
         loss: From the model's output to a scalar tensor; None is that of `@fc.model(loss=...)`.
+        parallel: How the step is divided among GPUs; None is one GPU.
 
     Example:
         >>> Training(torch.optim.SGD, options={"momentum": 0.9}, precision="bf16-mixed").numbers.autocast
@@ -82,7 +92,7 @@ class Training:
     optimizer: Callable[..., torch.optim.Optimizer]
     options: Mapping[str, Any] = field(default_factory=dict)
     precision: str = "fp32"
-    accumulation: int = 1
+    accumulation: int = field(default=1, metadata={OPEN: True})
     set_to_none: bool = True
     clip_norm: float | None = None
     clip_value: float | None = None
@@ -95,6 +105,7 @@ class Training:
     offload: bool = False
     keep_output: bool = False
     loss: LossFunction | None = None
+    parallel: Parallel | None = None
 
     def __post_init__(self) -> None:
         if not callable(self.optimizer):
@@ -102,12 +113,11 @@ class Training:
                 f"Training(optimizer={self.optimizer!r}): an optimizer class or a callable is needed; "
                 "write Training(optimizer=torch.optim.AdamW)"
             )
+        if leaves_open(self):
+            return
         numbers = precision_of(self.precision, "Training")
         _check_attention(self.attention, "Training")
-        if isinstance(self.accumulation, bool) or not isinstance(self.accumulation, int):
-            raise DeclarationError(f"Training(accumulation={self.accumulation!r}): write how many, as an int")
-        if self.accumulation < 1:
-            raise DeclarationError(f"Training(accumulation={self.accumulation}): a step has at least one")
+        check_count(self.accumulation, "Training(accumulation=")
         if self.clip_norm is not None and self.clip_value is not None:
             raise DeclarationError("Training: clip gradients by clip_norm= or by clip_value=, not both")
         if self.ema is not None and not 0 <= self.ema <= 1:

@@ -105,7 +105,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.graph = torch.fx.Graph()
         self.known = KnownValues()
         self.phase = Phase.CONSTRUCT
-        self.times = 1
+        self.times: Any = 1
         self.births: list[Birth] = []
         self.events: list[Event] = []
         self.alive: dict[int, int] = {}
@@ -188,7 +188,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if isinstance(leaf, torch.Tensor):
                 self.see(leaf, str(func), place.module, place.source, gates.of_result(position))
         node.meta.update(value=tree_map(self.meta, result), phase=self.phase)
-        node.meta.update(module=place.module, source=place.source, gate=gates.of_node, times=self.times)
+        node.meta.update(module=place.module, source=place.source, gate=gates.of_node)
+        node.meta["times"] = size_of(self.times)
         if isinstance(result, torch.Tensor):
             result.__dict__[NODE] = node
         elif isinstance(result, (tuple, list)):

@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from fxcost.trace.parallel import arranged
+from fxcost.trace.parallel.numbers import typical
 from fxcost.trace.precision import Precision
 from fxcost.trace.preparing import tensors_of
 from fxcost.trace.recipe import LossFunction, Training
@@ -43,7 +45,8 @@ class Step:
         self.training = training
         self.call = call
         self.loss_of = loss_of
-        self.optimizer = training.build(model.parameters())
+        self.arrangement = arranged(model, training.parallel)
+        self.optimizer = training.build(self.arrangement.updated())
         self.scaler = Scaler("cpu") if training.scales else None
         self.average = _average_of(model, training.ema)
         self.output: Any = None
@@ -53,7 +56,7 @@ class Step:
         here = backward is self.training.backward_in_autocast
         return autocast_of(self.training.numbers) if here else contextlib.nullcontext()
 
-    def times(self) -> tuple[int, ...]:
+    def times(self) -> tuple[Any, ...]:
         """Return how often the first micro-batch is run, and the second: all others are like the second."""
         accumulation = self.training.accumulation
         return (1,) if accumulation == 1 else (1, accumulation - 1)
@@ -62,7 +65,7 @@ class Step:
         """Run the model and return the loss of a micro-batch."""
         with self.autocast(backward=False):
             loss = self.loss_of(self.kept_output() if self.training.keep_output else self.call())
-            return loss if self.training.accumulation == 1 else loss / self.training.accumulation
+            return loss if self.training.accumulation == 1 else loss / typical(self.training.accumulation)
 
     def kept_output(self) -> Any:
         """Run the model, and keep its output in place of the one before."""
@@ -72,6 +75,7 @@ class Step:
     def backward(self, loss: torch.Tensor) -> None:
         """Differentiate a loss."""
         (loss if self.scaler is None else self.scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
+        self.arrangement.reduced()
 
     def update(self) -> None:
         """Let the optimizer step."""
@@ -85,11 +89,14 @@ class Step:
         """Average the weights, and be done with the gradients and the output."""
         if self.average is not None:
             self.average.update_parameters(self.model)
-        self.optimizer.zero_grad(set_to_none=self.training.set_to_none)
+        self.arrangement.zero_grad(self.optimizer, set_to_none=self.training.set_to_none)
         self.output = None
 
     def warm_up(self) -> None:
-        """Do what the first step does beyond its passes: make what lives until the next."""
+        """Do what the first step does beyond its passes, on made-up gradients: make what lives on."""
+        for parameter in self.model.parameters():
+            if parameter.requires_grad:
+                parameter.grad = self.arrangement.first_gradient(parameter)
         if self.scaler is not None:
             self.scaler.scale(torch.zeros(()))
         self.clip()
@@ -110,7 +117,7 @@ class Step:
 
     def kept(self) -> list[torch.Tensor]:
         """Return the tensors that live from step to step besides the model's and the optimizer's."""
-        held: list[torch.Tensor] = []
+        held = self.arrangement.kept()
         if self.scaler is not None:
             held += [t for t in (self.scaler._scale, self.scaler._growth_tracker) if t is not None]
         if self.average is not None:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from unittest.mock import patch
 
 import sympy
@@ -22,6 +22,7 @@ from fxcost.space import Config, Dynamic
 from fxcost.trace.alternatives import Alternatives
 from fxcost.trace.construction import model_modules, symbolic_construction
 from fxcost.trace.cuda import Gpu, imposed
+from fxcost.trace.declared import chosen, domains_of, is_open
 from fxcost.trace.dynamic import AnsweringEnv, DataAnswers
 from fxcost.trace.finishing import finished
 from fxcost.trace.gates import Gates, Together
@@ -36,6 +37,7 @@ from fxcost.trace.switch import reached
 from fxcost.trace.using import Use
 
 Result = TypeVar("Result")
+Recipe = TypeVar("Recipe", Training, Inference)
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ def trace(
         DataDependentError: Model code asked for a tensor's data.
         UnknownOperatorError: An operator has no fake kernel.
     """
+    if subject.training is not None and subject.training.parallel is not None:
+        together = Together.NOTHING  # what wrappers do, they do to the chosen model
 
     def begin(models: Models) -> _Run:
         return _Run(subject, domain, hint, counters, together, models)
@@ -158,7 +162,11 @@ class _Run:
         self.models = models
         taken = {*subject.factory_names, *subject.example_names}
         self.use = Use(
-            self.recorder, subject.training, subject.inference, subject.loss, on_gpu=subject.gpu is not None
+            self.recorder,
+            None if subject.training is None else self._as_chosen(subject.training),
+            self._as_chosen(subject.inference),
+            subject.loss,
+            on_gpu=subject.gpu is not None,
         )
         self.batch: set[int] = set()
         self.values = {name: self._value(name) for name in hint if name in taken}
@@ -176,6 +184,19 @@ class _Run:
             self.env.assume(sympy.Eq(symbol, self.env.hints[symbol], evaluate=False))
             return value
         return self.env.hyperparameter(symbol, value)
+
+    def _as_chosen(self, recipe: Recipe) -> Recipe:
+        """Return a recipe with the hint's values, those symbolic that can be."""
+        values: dict[str, Any] = {}
+        for name in domains_of(recipe):
+            symbol, value = self.domain.symbols[name], self.hint[name]
+            if is_open(recipe, name):
+                values[name] = self.env.hyperparameter(symbol, cast("int", value))
+                continue
+            values[name] = value
+            self.env.hints[symbol] = self.domain.encode(self.hint)[name]
+            self.env.keep(sympy.Eq(symbol, self.env.hints[symbol], evaluate=False))
+        return chosen(recipe, values)
 
     def _is_index(self, name: str) -> bool:
         return self.domain.axes[name].options is not None

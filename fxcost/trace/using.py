@@ -77,7 +77,7 @@ class Use:
     def _train(self, model: nn.Module, training: Training, call: Callable[[], Any]) -> Measured:
         recorder = self.recorder
         step = Step(model, training, call, training.loss or self.loss or sum_of_output)
-        self._warm_up(step)
+        step.warm_up()
         kept = KeptGradients(model, recorder)
         alive = self._start()
         passes = self._passes(step)
@@ -95,14 +95,6 @@ class Use:
         state, unused_state = self._state(step, unused)
         alive -= unused_state | set(map(recorder.storage_of, step.on_the_host(on_gpu=self.on_gpu)))
         return Measured(alive, events, passes.end_of_forward, passes.storage, gradients, state)
-
-    @staticmethod
-    def _warm_up(step: Step) -> None:
-        """Take a step on made-up gradients, after which what lives from step to step exists."""
-        for parameter in step.model.parameters():
-            if parameter.requires_grad:
-                parameter.grad = torch.empty_like(parameter)
-        step.warm_up()
 
     def _start(self) -> set[int]:
         """Begin the measured run: forget earlier events, return what is alive."""

@@ -1,0 +1,141 @@
+"""Real training steps of PyTorch's own wrappers, on one of several GPUs that a fake process group stands for.
+
+Collectives of the fake process group return at once and leave data as it is; everything else is what PyTorch
+does on each of the GPUs. What is recorded is the third step: in the second, `DistributedDataParallel` builds
+its buckets again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from dataclasses import dataclass, field
+from unittest.mock import patch
+
+import torch
+import torch.distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.optim import ZeroRedundancyOptimizer
+from torch.distributed.tensor import DTensor
+from torch.futures import Future
+from torch.nn.parallel import DistributedDataParallel
+from torch.testing._internal.distributed.fake_pg import FakeStore
+
+from tests.oracles import memory
+
+STEPS_BEFORE = 2
+
+
+class Recorder(memory.StorageRecorder):
+    """Follows storages from the model's construction on, also those whose size changes."""
+
+    def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
+        if any(issubclass(kind, DTensor) for kind in types):
+            return NotImplemented  # runs operators on local tensors, which come here
+        return super().__torch_dispatch__(operator, types, args, kwargs)
+
+    @contextlib.contextmanager
+    def watching(self):
+        resize = torch.UntypedStorage.resize_
+
+        def resized(storage, size):
+            key = storage._cdata
+            result = resize(storage, size)
+            if key in self.sizes:
+                self.alive += storage.nbytes() - self.sizes[key]
+                self.sizes[key] = storage.nbytes()
+                self.peak = max(self.peak, self.alive)
+            return result
+
+        with patch.object(torch.UntypedStorage, "resize_", resized), self:
+            yield self
+
+
+@dataclass
+class Gpus:
+    """A training loop on several GPUs, as one of them runs it."""
+
+    world_size: int
+    rank: int = 0
+    optimizer: type = torch.optim.AdamW
+    options: dict = field(default_factory=lambda: {"foreach": True})
+    accumulation: int = 1
+    set_to_none: bool = True
+    norm: float | None = None
+
+    def peak(self, factory, config):
+        """Return the most bytes alive in the third step."""
+        dist.init_process_group("fake", store=FakeStore(), rank=self.rank, world_size=self.world_size)
+        try:
+            with memory.rested_collector(), Recorder([]).watching() as recorder:
+                return self._peak(recorder, factory, config)
+        finally:
+            dist.destroy_process_group()
+
+    def _peak(self, recorder, factory, config):
+        model, batch = memory.real_model(factory, config), memory.real_batch(factory, config)
+        loss_of = factory.loss or memory.sum_of_output
+        wrapped = self.wrapped(model)
+        optimizer = self.optimizer_of(model)
+        for _ in range(STEPS_BEFORE):
+            self.step(wrapped, batch, loss_of, optimizer)
+        gc.collect()
+        recorder.peak = recorder.alive
+        self.step(wrapped, batch, loss_of, optimizer)
+        return recorder.peak
+
+    def step(self, model, batch, loss_of, optimizer):
+        for _ in range(self.accumulation):
+            loss = loss_of(memory.called(model, batch))
+            if self.accumulation > 1:
+                loss = loss / self.accumulation
+            loss.backward()
+        if self.norm is not None:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), self.norm, foreach=True)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=self.set_to_none)
+
+    def wrapped(self, model):
+        raise NotImplementedError
+
+    def optimizer_of(self, model):
+        return self.optimizer(model.parameters(), **self.options)
+
+    def mesh(self):
+        return init_device_mesh("cpu", (self.world_size,))
+
+
+@dataclass
+class Ddp(Gpus):
+    """`DistributedDataParallel`, with `ZeroRedundancyOptimizer` where `zero` is 1."""
+
+    zero: int = 0
+    as_view: bool = False
+    buckets_of: float | None = None
+
+    def wrapped(self, model):
+        model = DistributedDataParallel(
+            model, gradient_as_bucket_view=self.as_view, bucket_cap_mb=self.buckets_of
+        )
+        model.register_comm_hook(None, _done)
+        return model
+
+    def optimizer_of(self, model):
+        if not self.zero:
+            return super().optimizer_of(model)
+        return ZeroRedundancyOptimizer(model.parameters(), self.optimizer, **self.options)
+
+    def worst(self, factory, config):
+        """Return the peak of the GPU that needs most."""
+        ranks = range(self.world_size) if self.zero else [0]
+        peaks = []
+        for self.rank in ranks:
+            peaks.append(self.peak(factory, config))
+        return max(peaks)
+
+
+def _done(_state, bucket):
+    """Communicate as the default does, but for the fake process group's result, which is none."""
+    future = Future()
+    future.set_result(bucket.buffer())
+    return future
