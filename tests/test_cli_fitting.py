@@ -78,6 +78,16 @@ def test_count_is_done_by_workers_and_gone_on_with_from_a_file(
     assert "--workers and --resume are about --count" in wrong.stderr
 
 
+def test_the_largest_is_searched_by_workers_and_gone_on_with_from_a_file(nets: str, tmp_path: Path) -> None:
+    asked, file = ("solve", f"{nets}:net", *LIMIT, "--maximize", "flops"), tmp_path / "search.json"
+    best = answered(*asked)["value"]
+    for more in (("--workers", "2"), ()):
+        assert answered(*asked, "--resume", str(file), *more)["value"] == best
+    other = run("solve", f"{nets}:net", *LIMIT, "--minimize", "flops", "--resume", str(file))
+    assert other.exit_code == 2
+    assert "is about another question (largest flops with " in other.stderr
+
+
 def test_count_keeps_what_is_set(nets: str, fitting: list[fc.Config]) -> None:
     bounds = ("--set", "batch=10:20", "--set", "act=glu")
     answer = answered("solve", f"{nets}:net", *LIMIT, "--count", *bounds)

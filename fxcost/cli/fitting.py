@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +11,7 @@ from typing import Any
 from fxcost.cli.limits import LimitText
 from fxcost.cli.progress import Tell
 from fxcost.cli.settings import setting_of
+from fxcost.cli.workers import processes
 from fxcost.errors import EmptySpaceError, UnknownVerdictError
 from fxcost.report.fitting import Counted, Near, Ranged
 from fxcost.report.subject import Subject
@@ -39,7 +37,7 @@ class Fitting:
 
     def counted(self, workers: int = 1, resume: Path | None = None) -> Counted:
         """Return how many there are, counted by some processes, or from a file on."""
-        with _processes(workers) as executor:
+        with processes(workers) as executor:
             count = self._settings.count(executor=executor, resume=resume)
         empty = count.exact and not count.lower
         return Counted(self.subject, count, conflict=self._conflict() if empty else None)
@@ -90,13 +88,3 @@ class Fitting:
         if not isinstance(answer, Infeasible):
             return None
         return answer.explain(time_limit=self.seconds, progress=self.tell)
-
-
-@contextmanager
-def _processes(count: int) -> Iterator[Executor | None]:
-    """Lend so many processes; None for this one alone."""
-    if count == 1:
-        yield None
-        return
-    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as executor:
-        yield executor

@@ -26,12 +26,12 @@ QUESTIONS = ("maximize", "minimize", "count", "sample", "near", "ranges")
 @click.option("--maximize", metavar="QUANTITY", help="What is to be large.")
 @click.option("--minimize", metavar="QUANTITY", help="What is to be small.")
 @click.option("--count", is_flag=True, help="Tell how many settings keep the limits.")
-@click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Count by N processes.")
+@click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Count, or search, by N processes.")
 @click.option(
     "--resume",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write what is counted to a file, and go on from it.",
+    help="Write what is known to a file, and go on from it.",
 )
 @click.option("--sample", metavar="N", type=click.IntRange(min=1), help="Draw N of them evenly.")
 @click.option("--seed", type=click.IntRange(min=0), help="Draw others; without one it is 0.")
@@ -90,8 +90,9 @@ def _question(wanted: dict[str, Any], limits: tuple[str, ...]) -> str:
         raise click.UsageError(f"--{question} is about limits; add --limit 'flops <= 1 PFLOP'")
     if question not in ("maximize", "minimize") and wanted["engine"] is not None:
         raise click.UsageError("--engine is about --maximize and --minimize")
-    if question != "count" and (wanted["workers"] or wanted["resume"]) is not None:
-        raise click.UsageError("--workers and --resume are about --count")
+    shared = ("count", "maximize", "minimize")
+    if question not in shared and (wanted["workers"] or wanted["resume"]) is not None:
+        raise click.UsageError("--workers and --resume are about --count, --maximize and --minimize")
     if question != "sample" and wanted["seed"] is not None:
         raise click.UsageError("--seed is about a sample; add --sample 10")
     return question
@@ -106,7 +107,7 @@ def _answer(
     tell: Tell,
 ) -> Solved | Counted | Near | Ranged:
     from fxcost.cli.fitting import Fitting
-    from fxcost.cli.solving import solved
+    from fxcost.cli.solving import Ways, solved
 
     fitting = Fitting(subject, texts, seconds, tell)
     match question:
@@ -125,5 +126,5 @@ def _answer(
         texts,
         seconds,
         tell,
-        wanted["engine"],
+        Ways(wanted["engine"], wanted["workers"] or 1, wanted["resume"]),
     )

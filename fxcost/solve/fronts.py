@@ -13,7 +13,8 @@ from fxcost.solve.budget import DEFAULT_SECONDS, Budget, OutOfBudgetError, Progr
 from fxcost.solve.effort import Effort
 from fxcost.solve.goals import Goal, largest, smallest
 from fxcost.solve.limits import Limit, every
-from fxcost.solve.optimise import Means, staged
+from fxcost.solve.means import Means
+from fxcost.solve.optimise import staged
 from fxcost.solve.quantities import Quantity
 from fxcost.solve.spelling import amount
 from fxcost.solve.verdicts import Infeasible, Optimum, Unknown

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import TypeAlias
 
 import z3
 
-from fxcost.errors import ExpressionError
+from fxcost.errors import DeclarationError, ExpressionError
 from fxcost.solve.boxes.best import Climb
 from fxcost.solve.boxes.goals import CostGoal
 from fxcost.solve.boxes.tree import Tree, UndecidedError, trimmed
@@ -19,25 +20,18 @@ from fxcost.solve.climbing import climbed
 from fxcost.solve.facts import Claim, Fact
 from fxcost.solve.finding import undecided
 from fxcost.solve.goals import Goal, goals_of, largest, smallest
-from fxcost.solve.lattice import Boxes, Point
+from fxcost.solve.lattice import Box, Boxes, Point
 from fxcost.solve.limits import Limit, every
+from fxcost.solve.means import Means
 from fxcost.solve.problems import Problem
 from fxcost.solve.quantities import Quantity
-from fxcost.solve.routes import Engine, Kind, engine_of, engines_for
+from fxcost.solve.routes import Engine, Kind, engines_for
 from fxcost.solve.spelling import amount
 from fxcost.solve.verdicts import Infeasible, Optimum, Unknown
 from fxcost.solve.workers.ascent import Ascent
 from fxcost.solve.workers.crew import Executor
+from fxcost.solve.workers.journal import Journal
 from fxcost.space import Config
-
-
-@dataclass(frozen=True)
-class Means:
-    """What the user wants to answer: an engine, and workers for boxes; None for what the routes say."""
-
-    engine: Engine | None = None
-    executor: Executor | None = None
-
 
 Then: TypeAlias = "Goal | Quantity | Iterable[Goal | Quantity]"
 
@@ -51,6 +45,7 @@ def maximize(
     progress: Progress | None = None,
     engine: str | None = None,
     executor: Executor | None = None,
+    resume: str | Path | None = None,
     **restriction: object,
 ) -> Optimum | Infeasible | Unknown:
     """Find the setting of the largest cost for which limits hold, with proof that none is larger.
@@ -64,6 +59,7 @@ def maximize(
         progress: Is told what happens, in a few words at a time.
         engine: "boxes", "z3+boxes", "z3" or "cpsat"; by default `fxcost.solve.routes.table()` says which.
         executor: Searches boxes on several processes or machines, see `Feasible.count`.
+        resume: A JSON file that is written every few seconds; where it is there, the search goes on from it.
         **restriction: Hyperparameters to fix, or to bound by a pair, as in `Space.restrict`.
 
     Returns:
@@ -71,7 +67,8 @@ def maximize(
 
     Raises:
         EmptySpaceError: There is no setting to look at.
-        DeclarationError: The quantities belong to different spaces, or there is no such engine.
+        DeclarationError: The quantities belong to different spaces, there is no such engine, or the file is
+            about another question, or cannot be read or written.
 
     Example:
         >>> import torch, fxcost as fc
@@ -87,7 +84,7 @@ def maximize(
         at width=10, batch=25: proved (1 region, ... s)
     """
     goals, budget = goals_of(largest(quantity), then), Budget(time_limit, progress)
-    return staged(goals, every(*limits), restriction, budget, Means(engine_of(engine), executor))
+    return staged(goals, every(*limits), restriction, budget, Means.of(engine, executor, resume))
 
 
 def minimize(
@@ -99,11 +96,12 @@ def minimize(
     progress: Progress | None = None,
     engine: str | None = None,
     executor: Executor | None = None,
+    resume: str | Path | None = None,
     **restriction: object,
 ) -> Optimum | Infeasible | Unknown:
     """Find the setting of the smallest cost for which limits hold; see `maximize`."""
     goals, budget = goals_of(smallest(quantity), then), Budget(time_limit, progress)
-    return staged(goals, every(*limits), restriction, budget, Means(engine_of(engine), executor))
+    return staged(goals, every(*limits), restriction, budget, Means.of(engine, executor, resume))
 
 
 def staged(
@@ -130,7 +128,7 @@ def staged(
     if not others or not isinstance(answer, Optimum) or not answer.proved:
         return answer
     kept = every(*([limit] if limit.comparisons else []), first.no_worse(answer.value))
-    more = staged(others, kept, restriction, budget, means, answer.config)
+    more = staged(others, kept, restriction, budget, replace(means, resume=None), answer.config)
     if not isinstance(more, Optimum):
         return replace(answer, reason=f"{others[0]} was not found: {more}")
     statement = answer.statement.replace(str(first), ", then ".join(map(str, goals)), 1)
@@ -166,6 +164,10 @@ class Optimisation:
         self.ground = Ground(problem.quantities, problem.restriction, budget, self.means.engine)
         self.best: tuple[int, Point] | None = None
         self._start = [] if start is None else [self.ground.lattice.point(start)]
+        resume = self.means.resume
+        self._journal = None if resume is None else Journal.of(resume, f"{self._statement} {self.ground.box}")
+        if self._journal is not None and self._journal.best is not None:
+            self._start.append(self._journal.best[1])
         self._bounds: dict[Cell, int] = {}
 
     def answer(self) -> Optimum | Infeasible | Unknown:
@@ -173,6 +175,7 @@ class Optimisation:
         try:
             for cell in self.ground.cells():
                 self._improve(cell)
+            self._check_resumed()
             if self.best is None:
                 self.ground.require_settings()
                 return Infeasible(str(self.limit), self.ground.effort, self.problem)
@@ -181,6 +184,15 @@ class Optimisation:
                 return Unknown(self._statement, str(error), self.ground.effort)
             return self._optimum(self.best, self._bound(), str(error))
         return self._optimum(self.best, self.best[0], None)
+
+    def _check_resumed(self) -> None:
+        """Make sure that the best setting of the file was found again: boxes were left out because of it."""
+        known = None if self._journal is None else self._journal.best
+        if known is not None and (self.best is None or self.best[0] < known[0]):
+            raise DeclarationError(
+                f"resume={str(self.means.resume)!r}: its best setting is none of this version of the model; "
+                "delete the file"
+            )
 
     @property
     def _statement(self) -> str:
@@ -257,13 +269,33 @@ class Optimisation:
             return
         support = goal.cost.enclosure.support
         tree = Tree.of(self.ground.lattice, box, facts, whole=False, goal=support)
-        score, executor = None if self.best is None else self.best[0], self.means.executor
-        if executor is not None:
-            ascent = Ascent(tree, goal, self.ground.budget, lambda point: self._taken(cell, point))
-            ascent.best(box, score, executor)
+        score, budget = None if self.best is None else self.best[0], self.ground.budget
+
+        def better(point: Point) -> int:
+            return self._taken(cell, point)
+
+        if self.means.executor is None and self._journal is None:
+            Climb(tree, goal, budget, better).best(Boxes.of(box), score)
+        else:
+            self._share(Ascent(tree, goal, budget, better), box, score)
+
+    def _share(self, ascent: Ascent, box: Box, score: int | None) -> None:
+        """Raise the best score by jobs, and write down what is left."""
+        journal = self._journal
+        if journal is None:
+            ascent.best(box, score, self.means.executor)
             return
-        climb = Climb(tree, goal, self.ground.budget, lambda point: self._taken(cell, point))
-        climb.best(Boxes.of(box), score)
+        name = ascent.name(box)
+        try:
+            ascent.best(
+                box,
+                score,
+                self.means.executor,
+                journal.boxes(name),
+                lambda left: journal.note(name, left, self.best),
+            )
+        finally:
+            journal.write()
 
     def _solve(self, cell: Cell, facts: Sequence[Fact]) -> None:
         """Raise the best score by CP-SAT."""

@@ -20,7 +20,7 @@ from fxcost.solve.boxes.sweep import Frontier, bundles
 from fxcost.solve.budget import Budget
 from fxcost.solve.constraints import Constraint
 from fxcost.solve.lattice import Boxes, Lattice
-from fxcost.solve.workers import ascent, crew, tally
+from fxcost.solve.workers import ascent, crew, journal, saved, tally
 from fxcost.solve.workers.plain import Question, question_text
 from fxcost.space import Choice, Int, Space
 from tests.solve.boxes.test_random_systems import points, questions
@@ -194,6 +194,46 @@ def test_workers_find_the_same_maximum_and_minimum(asked, processes):
             assert shared.proved
             assert shared.value == alone.value
     assert not solve.maximize(size, memory <= 0, executor=Backwards())
+
+
+@pytest.mark.parametrize("done", [0, 1, 4, 9])
+def test_a_maximum_whose_search_was_interrupted_is_gone_on_with(asked, tmp_path, monkeypatch, done):
+    _, memory, size = asked
+    monkeypatch.setattr(crew, "AHEAD", 2)
+    monkeypatch.setattr(journal, "WRITTEN_EVERY", -1.0)
+    file, fits, expected = tmp_path / "search.json", memory <= 60_000, solve.maximize(size, memory <= 60_000)
+    with pytest.raises(KeyboardInterrupt):
+        solve.maximize(size, fits, executor=Interrupted(done), resume=file)
+    executor = Backwards()
+    found = solve.maximize(size, fits, executor=executor, resume=file)
+    assert executor.jobs > 0
+    assert (found.value, found.proved) == (expected.value, True)
+    again = Backwards()
+    assert solve.maximize(size, fits, executor=again, resume=file).value == expected.value
+    assert again.jobs == 0
+
+
+def test_a_search_out_of_time_is_gone_on_with_from_its_file(asked, tmp_path):
+    _, memory, size = asked
+    file = tmp_path / "search.json"
+    fits = memory <= 60_000
+    solve.minimize(memory, size >= 300, time_limit=0.02, resume=file)
+    assert solve.minimize(memory, size >= 300, resume=file).value == solve.minimize(memory, size >= 300).value
+    with pytest.raises(DeclarationError, match=r"about another question \(smallest memory with size >= 300"):
+        solve.maximize(size, fits, resume=file)
+    with pytest.raises(DeclarationError, match="has no workers and no file; leave out executor and resume"):
+        solve.maximize(size, fits, engine="z3", resume=file)
+
+
+def test_a_file_of_a_better_setting_than_there_is_is_refused(asked, tmp_path):
+    _, memory, size = asked
+    file, fits = tmp_path / "search.json", memory <= 60_000
+    best = solve.maximize(size, fits, resume=file)
+    content = saved.SEAL.read(file)
+    content["best"]["score"] = best.value + 1
+    saved.SEAL.write(file, content)
+    with pytest.raises(DeclarationError, match="its best setting is none of this version of the model"):
+        solve.maximize(size, fits, resume=file)
 
 
 def test_a_condition_that_only_python_tells_is_not_given_to_workers():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from fxcost.solve.budget import Budget
 from fxcost.solve.lattice import Box, Boxes, Point
 from fxcost.solve.workers import jobs
 from fxcost.solve.workers.crew import Crew, Executor, Job, Pending, divided
+from fxcost.solve.workers.naming import name_of
 from fxcost.solve.workers.plain import boxes_of, boxes_record, question_text
 
 OPENED = 256
@@ -20,6 +22,9 @@ OPENED = 256
 
 PIECES = 16
 """These are at most so many jobs, and so are the boxes that a job leaves."""
+
+
+Note: TypeAlias = "Callable[[Boxes], None]"
 
 
 class Ascent:
@@ -40,19 +45,41 @@ class Ascent:
         self.goal = goal
         self.budget = budget
         self._better = better
+        self._note: Note | None = None
+        self._left: tuple[Job, ...] = ()
         self._text = question_text(tree.lattice, tree.asked, goal)
         self._score: int | None = None
 
-    def best(self, box: Box, score: int | None, executor: Executor) -> None:
+    def name(self, box: Box) -> str:
+        """Return what tells this search in a box from others."""
+        return name_of(self._text, box)
+
+    def best(
+        self,
+        box: Box,
+        score: int | None,
+        executor: Executor | None,
+        left: Boxes | None = None,
+        note: Note | None = None,
+    ) -> None:
         """Raise the best score from one known before.
+
+        Args:
+            box: Where to search.
+            score: The best score known; None for none.
+            executor: Runs jobs; None runs them here.
+            left: What is left of the box; None for all.
+            note: Is told what is left, whenever that has changed.
 
         Raises:
             OutOfBudgetError: The time is over.
             UndecidedError: A single setting cannot be decided.
         """
-        self._score = score
-        work = divided(0, self._opened(box), PIECES)
-        Crew(executor, work, self.budget).work(self._begin, self._take)
+        self._score, self._note = score, note
+        opened = self._opened(box) if left is None else left
+        self._left = tuple(divided(0, opened, PIECES))
+        self._told()
+        Crew(executor, self._left, self.budget).work(self._begin, self._take)
 
     def _opened(self, box: Box) -> Boxes:
         """Return a box in some that may hold better settings."""
@@ -75,4 +102,17 @@ class Ascent:
         score = answer["score"]
         if score is not None and (self._score is None or score > self._score):
             self._score = self._better(tuple(answer["point"]))
-        return tuple(divided(job.part, boxes_of(answer["left"]), PIECES))
+        left = tuple(divided(job.part, boxes_of(answer["left"]), PIECES))
+        self._left = tuple(each for each in self._left if each is not job) + left
+        self._told()
+        return left
+
+    def _told(self) -> None:
+        """Tell what is left."""
+        if self._note is not None:
+            self._note(functools.reduce(Boxes.joined, (job.boxes for job in self._left), self._nothing))
+
+    @property
+    def _nothing(self) -> Boxes:
+        positions = tuple(np.array([], dtype=np.int64) for _ in self.tree.lattice.names)
+        return Boxes(positions, positions)

@@ -20,7 +20,9 @@ def name_of(text: str, box: object) -> str:
     record = json.loads(text)
     costs = [_polynomials(each, each["sides"]) for each in record["costs"]]
     facts = _sorted(_fact(each, costs) for each in record["facts"])
-    return _digest([record["axes"], facts, str(box)])
+    goal = record.get("goal")
+    goals = [] if goal is None else [[costs[goal["cost"]], goal["sign"]]]
+    return _digest([record["axes"], facts, str(box), *goals])
 
 
 def _fact(record: Mapping[str, Any], costs: Sequence[Any]) -> Any:
