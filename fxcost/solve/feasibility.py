@@ -65,7 +65,7 @@ def feasible(
         >>> print(small.count())
         flops <= 2 kFLOP: 452 of 1,767 settings (25.6 %), exact (1 region, ... s)
         >>> list(small.sample(2, seed=1))
-        [Config(width=10, batch=16), Config(width=17, batch=8)]
+        [Config(width=9, batch=6), Config(width=27, batch=6)]
         >>> small.ranges()["batch"]
         (2, 31)
         >>> small.nearest(width=40, batch=10).config

@@ -18,6 +18,7 @@ from fxcost.solve.optimise import staged
 from fxcost.solve.quantities import Quantity
 from fxcost.solve.spelling import amount
 from fxcost.solve.verdicts import Infeasible, Optimum, Unknown
+from fxcost.solve.workers.crew import Executor
 from fxcost.space import Config
 from fxcost.space.spelling import assignments_text
 
@@ -95,6 +96,8 @@ def pareto(
     points: int = MOST,
     time_limit: float = DEFAULT_SECONDS,
     progress: Progress | None = None,
+    engine: str | None = None,
+    executor: Executor | None = None,
     **restriction: object,
 ) -> Front:
     """Return the settings that no other one beats in all of some quantities, each proved to be unbeaten.
@@ -106,10 +109,13 @@ def pareto(
         points: At most so many are looked for, from the best of the first quantity on.
         time_limit: Seconds of search for all of them; tracing paths is not counted.
         progress: Is told what happens, in a few words at a time.
+        engine: Who answers, as for `maximize`.
+        executor: Searches boxes elsewhere, as for `maximize`.
         **restriction: Hyperparameters to fix, or to bound by a pair, as in `Space.restrict`.
 
     Raises:
-        DeclarationError: There are not two quantities at least, or they belong to different spaces.
+        DeclarationError: There are not two quantities at least, they belong to different spaces, or there is
+            no such engine.
         EmptySpaceError: There is no setting to look at.
 
     Example:
@@ -128,7 +134,8 @@ def pareto(
     goals = _goals(maximize, minimize)
     if points < 1:
         raise DeclarationError(f"pareto(points={points}): write how many points to look for, 1 or more")
-    return _Walk(goals, limits, restriction, Budget(time_limit, progress)).front(points)
+    means = Means.of(engine, executor)
+    return _Walk(goals, limits, restriction, Budget(time_limit, progress), means).front(points)
 
 
 def _goals(maximize: object, minimize: object) -> tuple[Goal, ...]:
@@ -160,6 +167,7 @@ class _Walk:
     limits: tuple[Limit, ...]
     restriction: Mapping[str, object]
     budget: Budget
+    means: Means
 
     def front(self, most: int) -> Front:
         """Return at most so many points."""
@@ -189,7 +197,7 @@ class _Walk:
             budget = Budget(self.budget.left(), self.budget.progress)
         except OutOfBudgetError:
             return None
-        return staged(self.goals, every(*self.limits, *more), self.restriction, budget, Means())
+        return staged(self.goals, every(*self.limits, *more), self.restriction, budget, self.means)
 
     def _better(self, before: Sequence[Limit], values: Sequence[int]) -> list[Limit]:
         """Return what a point satisfies that no found one is as good as; of two goals, the second says it."""

@@ -25,7 +25,7 @@ class Means:
     resume: Path | None = None
 
     @classmethod
-    def of(cls, engine: str | None, executor: Executor | None, resume: str | Path | None) -> Means:
+    def of(cls, engine: str | None, executor: Executor | None, resume: str | Path | None = None) -> Means:
         """Return what the user wrote.
 
         Raises:

@@ -81,6 +81,20 @@ def test_a_front_is_all_that_nothing_beats(seed):
         assert (size(**point.config), memory(**point.config)) == tuple(point.values.values())
 
 
+@pytest.mark.parametrize("engine", ["z3+boxes", "z3", "cpsat"])
+def test_every_engine_finds_the_same_front(engine):
+    if engine == "cpsat":
+        pytest.importorskip("ortools", reason="ortools is not installed")
+    memory, size = random_costs(3)
+    fronts = [
+        solve.pareto(memory <= 60, maximize=size, minimize=memory, engine=each) for each in ("boxes", engine)
+    ]
+    assert all(front.complete for front in fronts)
+    first, second = ([point.values for point in front] for front in fronts)
+    assert first == second
+    assert engine in fronts[1].effort.engines
+
+
 def test_two_quantities_may_both_be_small():
     memory, size = random_costs(1)
     front = solve.pareto(minimize=(memory, size))
