@@ -181,12 +181,14 @@ def memory(run: Run, card: fc.Card) -> GpuMemory:
         example_names=factory.example_names,
         training=recipe if isinstance(recipe, fc.Training) else None,
         inference=recipe if isinstance(recipe, fc.Inference) else fc.Inference(),
-        gpu=Gpu(card.device.compute_capability),
+        gpu=Gpu(card.device.compute_capability, card.release),
     )
     domain, config = Domain(factory.space), factory.space.config(batch=run.batch)
     program = trace(subject, domain, config)
     sizes = Sizes(program, Assumptions(domain).normaliser(program.questions))
-    return gpu_memory(sizes, domain.encode(config), config, card, traced=card.device)
+    return gpu_memory(
+        sizes, domain.encode(config), config, card, traced=card.device, channels_last=recipe.channels_last
+    )
 
 
 def judged(rows: Sequence[Compared]) -> dict[str, Any]:

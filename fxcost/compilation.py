@@ -30,6 +30,7 @@ from fxcost.trace import (
     Together,
     Training,
     builds_all_options,
+    chosen,
     generic_hint,
     trace,
     with_recipe,
@@ -166,7 +167,15 @@ class Cost:
             raise InvalidConfigError(f"{checked}: the factory refuses it: {region.refusal}")
         values = self.regions.domain.encode(checked)
         sizes = self.regions.sizes_at(checked)
-        return gpu_memory(sizes, values, checked, self._card(device), traced=self.gpu)
+        recipe = chosen(self.training or self.inference or Inference(), checked)
+        return gpu_memory(
+            sizes,
+            values,
+            checked,
+            self._card(device),
+            traced=self.gpu,
+            channels_last=recipe.channels_last,
+        )
 
     def largest_on(self, device: str | Device | Card | None, name: str, **config: Any) -> Largest:
         """Return the largest value of an integer hyperparameter with which a step fits on a GPU.

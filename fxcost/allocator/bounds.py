@@ -23,6 +23,8 @@ Reserved, at most, by expandable segments. Pages are mapped where no free block 
 much is reserved then as is in use (A), lies in gaps of less than r bytes (L + 1 at most; 2 * L + 2 where
 pages were given back before, which leaves two gaps of one), and is asked for, rounded up to a page. Nor can
 more be mapped than all requests ask for together, each rounded up to pages.
+
+An attempt counts as served at most, and not at all at least.
 """
 
 from __future__ import annotations
@@ -60,7 +62,16 @@ def bounds(events: Events, settings: Settings | None = None) -> Bounds:
     >>> bounds(Events.of([("allocate", 1, 1000), ("allocate", 2, 3 * 2**20), ("free", 1)]))
     Bounds(allocated=(3146752, 4195328), reserved=(6291456, 23068672))
     """
-    settings = settings or Settings()
+    settings, served = settings or Settings(), events.served()
+    most = _bounds(served, settings)
+    if served is events:
+        return most
+    least = _bounds(events.without_attempts(), settings)
+    return Bounds((least.allocated[0], most.allocated[1]), (least.reserved[0], most.reserved[1]))
+
+
+def _bounds(events: Events, settings: Settings) -> Bounds:
+    """Return the bounds of a program without attempts."""
     live = _Live.of(events, settings)
     low = np.zeros(len(events) + 1, np.int64)
     high, least, most = low.copy(), low.copy(), 0

@@ -20,6 +20,8 @@ class Kind(enum.IntEnum):
     `RECORD_STREAM` says that another stream uses an allocation, as `Tensor.record_stream` does; its block
     is then not used again before `SYNCHRONISE`, which is when the device has done all that was asked of it so
     far, or before the allocator itself waits for it because memory ran out.
+
+    `ATTEMPT` is memory that is given back at once, and done without where there is none: a workspace.
     """
 
     ALLOCATE = 0
@@ -27,6 +29,7 @@ class Kind(enum.IntEnum):
     RECORD_STREAM = 2
     SYNCHRONISE = 3
     EMPTY_CACHE = 4
+    ATTEMPT = 5
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,9 @@ class Events:
 
     Attributes:
         kinds: Values of `Kind`.
-        ids: Which allocation; an id may be used again once it is freed. Without meaning for the last two.
-        sizes: Bytes of the tensor storage, of allocations. What has no bytes gets no memory, and may be
-            freed.
+        ids: Which allocation; an id may be used again once it is freed. Without meaning for the last three.
+        sizes: Bytes of the tensor storage, of allocations and attempts. What has no bytes gets no memory, and
+            may be freed.
         streams: Which stream allocates, or uses an allocation; 0 is the default one. A block is only ever
             used again by the stream that it was allocated on.
     """
@@ -57,7 +60,7 @@ class Events:
         if len(unknown):
             at = int(unknown[0])
             raise DeclarationError(f"event {at}: kind {int(self.kinds[at])}; write a value of Kind")
-        negative = np.flatnonzero((self.kinds == Kind.ALLOCATE) & (self.sizes < 0))
+        negative = np.flatnonzero(np.isin(self.kinds, (Kind.ALLOCATE, Kind.ATTEMPT)) & (self.sizes < 0))
         if len(negative):
             at = int(negative[0])
             raise DeclarationError(f"event {at}: {int(self.sizes[at])} bytes; write 0 or more")
@@ -71,7 +74,7 @@ class Events:
 
         Args:
             rows: ("allocate", id, bytes), ("allocate", id, bytes, stream), ("free", id),
-                ("record_stream", id, stream), ("synchronise",) or ("empty_cache",).
+                ("record_stream", id, stream), ("synchronise",), ("empty_cache",) or ("attempt", bytes).
 
         Raises:
             DeclarationError: A row is none of these.
@@ -82,6 +85,31 @@ class Events:
         table = [_row(at, row) for at, row in enumerate(rows)]
         columns = np.array(table, np.int64).reshape(-1, 4).T
         return cls(*(np.ascontiguousarray(column) for column in columns))
+
+    def served(self) -> Events:
+        """Return the same with every attempt an allocation that is freed: where memory does not run out.
+
+        >>> Events.of([("attempt", 4096)]).served().kinds.tolist()
+        [0, 1]
+        """
+        attempts = self.kinds == Kind.ATTEMPT
+        if not attempts.any():
+            return self
+        twice = np.repeat(np.arange(len(self)), 1 + attempts)
+        second = np.diff(twice, prepend=-1) == 0
+        kinds = np.where(attempts, Kind.ALLOCATE, self.kinds)[twice]
+        ids = np.where(attempts, self.ids.max() + 1, self.ids)[twice]
+        sizes = np.where(second, 0, self.sizes[twice])
+        return Events(np.where(second, Kind.FREE, kinds), ids, sizes, self.streams[twice])
+
+    def without_attempts(self) -> Events:
+        """Return what has to be served.
+
+        >>> len(Events.of([("attempt", 4096), ("allocate", 1, 512)]).without_attempts())
+        1
+        """
+        kept = self.kinds != Kind.ATTEMPT
+        return Events(self.kinds[kept], self.ids[kept], self.sizes[kept], self.streams[kept])
 
     @classmethod
     def lifetimes(cls, births: npt.ArrayLike, deaths: npt.ArrayLike, sizes: npt.ArrayLike) -> Events:
@@ -105,7 +133,7 @@ class Events:
         return cls(kinds[order], ids[order], amounts[order])
 
 
-_COLUMNS = {"allocate": 2, "free": 1, "record_stream": 2, "synchronise": 0, "empty_cache": 0}
+_COLUMNS = {"allocate": 2, "free": 1, "record_stream": 2, "synchronise": 0, "empty_cache": 0, "attempt": 1}
 
 
 def _row(at: int, row: tuple[object, ...]) -> tuple[int, int, int, int]:
@@ -121,5 +149,7 @@ def _row(at: int, row: tuple[object, ...]) -> tuple[int, int, int, int]:
     kind = Kind[str(name).upper()]
     if kind is Kind.RECORD_STREAM:
         return kind, integers[0], 0, integers[1]
+    if kind is Kind.ATTEMPT:
+        return kind, 0, integers[0], 0
     integers += [0] * (3 - len(integers))
     return kind, integers[0], integers[1], integers[2]

@@ -76,7 +76,7 @@ class _Player:
     def play(self, events: Events) -> Replay:
         allocator, device = self.allocator, self.device
         allocated, reserved = [], []
-        do = [self.allocate, self.free, self.record_stream, self.synchronise, self.empty_cache]
+        do = [self.allocate, self.free, self.record_stream, self.synchronise, self.empty_cache, self.attempt]
         columns = (column.tolist() for column in (events.kinds, events.ids, events.sizes, events.streams))
         for at, (kind, key, nbytes, stream) in enumerate(zip(*columns, strict=True)):
             self.event = at
@@ -129,6 +129,11 @@ class _Player:
 
     def empty_cache(self, *_: int) -> None:
         self.allocator.flush()
+
+    def attempt(self, _: int, nbytes: int, stream: int) -> None:
+        block = self.allocator.allocate(nbytes, stream) if nbytes else None
+        if block is not None:
+            self.allocator.free(block)
 
     def taken(self, look_up: Callable[[int], Block | None], key: int) -> Block | None:
         try:

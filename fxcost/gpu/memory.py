@@ -16,7 +16,7 @@ from fxcost.costs import Sizes, alive_at_peak, grouped
 from fxcost.devices import Basis, Device, Overhead
 from fxcost.expr.functions import Number
 from fxcost.gpu.card import Card
-from fxcost.gpu.convolutions import largest_convolution
+from fxcost.gpu.convolutions import conversions, largest_convolution
 from fxcost.gpu.fit import Fit
 from fxcost.gpu.requests import Requests, requests
 from fxcost.space import Config
@@ -52,7 +52,8 @@ class GpuMemory:
         traced: The GPU whose choices of operators and types the tensors are from, None for the CPU's.
         live: The most bytes of tensors alive at once, exact with these choices.
         capacity: The smallest memory for the allocator with which two steps complete, replayed: what decides
-            whether it fits. See `fxcost.allocator.Capacity`.
+            whether it fits. cuDNN's workspaces are tried, and done without where there is no room. See
+            `fxcost.allocator.Capacity`.
         shown: What nvidia-smi will show where there is room, a forecast.
         at_most: The same with as much workspace as convolutions are seen to want: few runs exceed it.
         terms: What `shown` is made of, in the order in which they are added up.
@@ -145,7 +146,13 @@ class GpuMemory:
 
 
 def gpu_memory(
-    sizes: Sizes, values: Mapping[str, Number], config: Config, card: Card, *, traced: Device | None
+    sizes: Sizes,
+    values: Mapping[str, Number],
+    config: Config,
+    card: Card,
+    *,
+    traced: Device | None,
+    channels_last: bool = False,
 ) -> GpuMemory:
     """Return a configuration's memory on a GPU.
 
@@ -155,8 +162,12 @@ def gpu_memory(
         config: The configuration.
         card: The GPU.
         traced: The GPU whose choices of operators and types the program has, None for the CPU's.
+        channels_last: Whether convolutions have nothing to convert.
     """
-    asked = requests(sizes, values, tuple(card.workspaces(sizes)))
+    workspaces = tuple(card.workspaces(sizes))
+    asked = requests(sizes, values, workspaces)
+    attempts = {} if channels_last else conversions(sizes, values)
+    tried = requests(sizes, values, workspaces, attempts) if attempts else asked
     done = replay(asked.events, card.settings)
     convolution = largest_convolution(sizes, values)
     extra, most = (card.row(name) for name in (CONVOLUTION, f"{CONVOLUTION}, at most"))
@@ -169,7 +180,7 @@ def gpu_memory(
         card=card,
         traced=traced,
         live=asked.live,
-        capacity=capacity_needed(asked.events, card.settings),
+        capacity=capacity_needed(tried.events, card.settings),
         shown=shown,
         at_most=shown + int((most.times - extra.times) * convolution),
         terms=tuple(term for term in terms if term.nbytes),

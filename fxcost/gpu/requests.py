@@ -18,7 +18,7 @@ from fxcost.allocator import Events, Frame, Kind, Span
 from fxcost.allocator.sizes import BLOCK
 from fxcost.costs import Sizes
 from fxcost.expr.functions import Number
-from fxcost.program import Phase, Program, Role
+from fxcost.program import Event, Phase, Program, Role
 
 STEPS = 2
 """After two all steps ask for the same."""
@@ -84,7 +84,7 @@ class Requests:
     def _changes(self, sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return by how many bytes each event changes what is alive."""
         born = self.events.kinds == Kind.ALLOCATE
-        of_id = np.zeros(int(self.events.ids.max(initial=0)) + 1, np.int64)
+        of_id = np.zeros(int(self.events.ids.max(initial=0)) + 1, np.int64)  # an attempt's stays 0
         of_id[self.events.ids[born]] = sizes[born]
         return np.where(born, 1, -1) * of_id[self.events.ids]
 
@@ -99,15 +99,21 @@ class Requests:
         return found
 
 
-def requests(sizes: Sizes, values: Mapping[str, Number], workspaces: Sequence[Workspace] = ()) -> Requests:
+def requests(
+    sizes: Sizes,
+    values: Mapping[str, Number],
+    workspaces: Sequence[Workspace] = (),
+    attempts: Mapping[str, int] | None = None,
+) -> Requests:
     """Return what a configuration asks for.
 
     Args:
         sizes: Its program's, traced alone.
         values: The configuration, encoded by the domain.
         workspaces: What libraries keep.
+        attempts: By operator's node, the bytes that it would like to have for each tensor it makes.
     """
-    writer = _Writer(sizes.program, [w.nbytes for w in workspaces])
+    writer = _Writer(sizes.program, [w.nbytes for w in workspaces], attempts or {})
     needed = dict.fromkeys((*sizes.program.alive, *(event.storage for event in sizes.program.events)))
     writer.sizes |= {storage: sizes.nbytes(storage).evaluate(values) for storage in needed}
     start = writer.start()
@@ -120,29 +126,31 @@ def requests(sizes: Sizes, values: Mapping[str, Number], workspaces: Sequence[Wo
             if not step:
                 writer.allocate(s for s in sizes.program.alive if LATE.get(writer.role(s)) == phase)
                 writer.allocate(-1 - at for at, w in enumerate(workspaces) if w.phase == phase)
-            for storage, allocates in events:
-                writer.add(storage, allocates=allocates)
+            for event in events:
+                writer.add(event.storage, allocates=event.allocates)
+                writer.attempt(event)
             if len(writer.rows) > begin:
                 spans.append(Span(f"step {step + 1}: {phase}", begin, len(writer.rows) - 1))
     return writer.finished(tuple(spans))
 
 
-def _phases(program: Program) -> Iterator[tuple[Phase, list[tuple[int, bool]]]]:
+def _phases(program: Program) -> Iterator[tuple[Phase, list[Event]]]:
     """Yield the events of each phase in turn; a phase without any is there, too."""
     order = [Phase.FORWARD, Phase.BACKWARD, Phase.STEP]
-    found: dict[Phase, list[tuple[int, bool]]] = {phase: [] for phase in order}
+    found: dict[Phase, list[Event]] = {phase: [] for phase in order}
     reached = 0
     for event in program.events:
         reached = max(reached, order.index(event.phase)) if event.phase in order else reached
-        found[order[reached]].append((event.storage, event.allocates))
+        found[order[reached]].append(event)
     yield from found.items()
 
 
 class _Writer:
     """Writes requests, one after the other."""
 
-    def __init__(self, program: Program, workspaces: Sequence[int]) -> None:
+    def __init__(self, program: Program, workspaces: Sequence[int], attempts: Mapping[str, int]) -> None:
         self.program = program
+        self.attempts = attempts
         self.sizes = {-1 - at: nbytes for at, nbytes in enumerate(workspaces)}
         self.rows: list[tuple[int, int, int]] = []
         self.storages: list[int] = []
@@ -177,6 +185,12 @@ class _Writer:
             self._write(storage, Kind.ALLOCATE, self.ids[storage], self.sizes[storage])
         else:
             self._write(storage, Kind.FREE, self.ids.pop(storage), 0)
+
+    def attempt(self, event: Event) -> None:
+        """Write what an operator would like to have for the tensor that it has just made."""
+        if event.allocates and event.node in self.attempts:
+            self._write(event.storage, Kind.ATTEMPT, self.count, self.attempts[event.node])
+            self.count += 1
 
     def _write(self, storage: int, kind: Kind, key: int, nbytes: int) -> None:
         self.rows.append((kind, key, nbytes))

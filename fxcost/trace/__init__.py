@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fxcost.trace.checkpointing import Checkpointing
 from fxcost.trace.cuda import Gpu
-from fxcost.trace.declared import with_recipe
+from fxcost.trace.declared import chosen, with_recipe
 from fxcost.trace.gates import Together
 from fxcost.trace.hints import generic_hint
 from fxcost.trace.parallel import Parallel
@@ -25,6 +25,7 @@ __all__ = [
     "Together",
     "Training",
     "builds_all_options",
+    "chosen",
     "generic_hint",
     "trace",
     "with_recipe",

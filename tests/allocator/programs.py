@@ -31,7 +31,7 @@ def drawn_rows(draw: random.Random, length: int, streams: int = 1, *, others: bo
     for at in range(length):
         chance = draw.random()
         if others and chance < 0.05:
-            rows.append(draw.choice([("synchronise",), ("empty_cache",)]))
+            rows.append(draw.choice([("synchronise",), ("empty_cache",), ("attempt", draw.choice(few))]))
         elif others and live and chance < 0.15:
             rows.append(("record_stream", draw.choice(live), draw.randrange(streams)))
         elif live and chance < 0.5:
@@ -63,6 +63,15 @@ def oracle_of(settings: Settings, capacity: int | None = None, total: int | None
     )
 
 
+def attempt(oracle: Allocator, nbytes: int) -> None:
+    """Take memory and give it back, if there is any."""
+    try:
+        oracle.allocate("attempt", nbytes, 0)
+    except NoMemoryError:
+        return
+    oracle.free("attempt")
+
+
 def slowly(rows: list[tuple], oracle: Allocator) -> tuple[list[tuple[int, int]], int | None]:
     """Return what is allocated and reserved after each event, and the event at which memory ran out."""
     streams, shared, seen = {}, set(), []
@@ -79,6 +88,8 @@ def slowly(rows: list[tuple], oracle: Allocator) -> tuple[list[tuple[int, int]],
                     shared.add(numbers[0])
             elif name == "synchronise":
                 oracle.synchronise()
+            elif name == "attempt":
+                attempt(oracle, numbers[0])
             else:
                 oracle.flush()
         except NoMemoryError:

@@ -55,6 +55,23 @@ def test_up_to_1_mib_of_a_large_block_is_left_with_the_request() -> None:
     assert replay(Events.of([("allocate", 1, 19 * MIB - 512)])).peak_allocated == 19 * MIB - 512
 
 
+def test_an_attempt_is_served_where_there_is_memory_and_does_not_fail_where_there_is_none() -> None:
+    rows = [("allocate", 1, 12 * MIB), ("attempt", 30 * MIB), ("allocate", 2, 20 * MIB)]
+    assert reserved_after(*rows) == [12, 42, 42]
+    assert reserved_after(*rows, capacity=40 * MIB) == [12, 12, 32]
+    done = replay(Events.of(rows), capacity=40 * MIB)
+    assert (done.out_of_memory, done.flushes) == (None, 1)
+
+
+def test_an_attempt_that_is_served_is_an_allocation_that_is_freed() -> None:
+    rows = [("allocate", 1, 12 * MIB), ("attempt", 30 * MIB), ("free", 1)]
+    pair = [("allocate", 1, 12 * MIB), ("allocate", 2, 30 * MIB), ("free", 2), ("free", 1)]
+    served = Events.of(rows).served()
+    assert [column.tolist() for column in (served.kinds, served.ids, served.sizes)] == [
+        column.tolist() for column in (Events.of(pair).kinds, Events.of(pair).ids, Events.of(pair).sizes)
+    ]
+
+
 def test_a_freed_block_joins_its_neighbours() -> None:
     rows = [("allocate", 1, 6 * MIB), ("allocate", 2, 6 * MIB), ("allocate", 3, 6 * MIB)]
     rows += [("free", 1), ("free", 2), ("allocate", 4, 9 * MIB)]

@@ -16,7 +16,7 @@ from examples.gpt import gpt
 from fxcost.allocator import Kind, Settings
 from fxcost.devices import find
 from fxcost.errors import ConfigError, DeclarationError, UnknownDeviceError
-from fxcost.gpu.convolutions import largest_convolution
+from fxcost.gpu.convolutions import conversions, largest_convolution
 from tests.oracles import agreement
 
 cost_of = functools.cache(agreement.cost_of)
@@ -117,6 +117,33 @@ def test_depthwise_convolutions_want_no_workspace():
     memory = cost_of(depthwise).gpu_memory("rtx-4090", batch=2)
     assert memory.shown == memory.at_most
     assert "convolution workspace" not in {term.name for term in memory.terms}
+
+
+def test_a_convolution_in_half_tries_for_a_workspace_unless_channels_are_last():
+    @fc.model(batch=fc.Int(2, 64), example=lambda batch: torch.zeros(batch, 16, 64, 64))
+    def widening():
+        return nn.Sequential(nn.Conv2d(16, 64, 3, bias=False), nn.Conv2d(64, 1, 3, bias=False))
+
+    def memory(last):
+        inference = fc.Inference(precision="fp16-mixed", channels_last=last)
+        return fc.cost(widening, inference=inference, device="rtx-3090").gpu_memory(batch=64)
+
+    first, last = memory(False), memory(True)
+    image, wide, kernel = 64 * 16 * 64**2 * 2, 64 * 64 * 62**2 * 2, 64 * 16 * 9 * 2
+    assert max(conversions(*sizes_of(widening, "fp16-mixed")).values()) == image + wide + kernel
+    assert first.live == last.live
+    assert first.reserved == last.reserved
+    assert last.capacity.enough <= first.capacity.enough < last.live + image + wide
+
+
+def sizes_of(factory, precision):
+    cost = fc.cost(factory, inference=fc.Inference(precision=precision), device="rtx-3090")
+    config = cost.space.config(batch=64)
+    return cost.regions.sizes_at(config), cost.regions.domain.encode(config)
+
+
+def test_in_fp32_convolutions_convert_nothing():
+    assert conversions(*sizes_of(resnet, "fp32")) == {}
 
 
 def test_attention_that_is_fused_does_not_keep_its_weights():

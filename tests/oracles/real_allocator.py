@@ -89,6 +89,12 @@ class Runner:
         with self.torch.cuda.stream(self.stream(stream)):
             self.live[owner] = self.torch.empty(nbytes, dtype=self.torch.uint8, device="cuda")
 
+    def attempt(self, nbytes):
+        try:
+            self.torch.empty(nbytes, dtype=self.torch.uint8, device="cuda")
+        except self.torch.OutOfMemoryError:
+            return
+
     def free(self, owner):
         del self.live[owner]
 
