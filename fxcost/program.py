@@ -36,6 +36,7 @@ class Role(enum.StrEnum):
     OPTIMIZER_STATE = "optimizer state"
     GRADIENT = "gradient"
     ACTIVATION = "activation"
+    COMMUNICATION = "communication"
     TEMPORARY = "temporary"
 
 

@@ -56,6 +56,8 @@ def chosen(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
             changed[field.name] = values[field.name]
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):
             changed[field.name] = chosen(value, values)
+    if hasattr(recipe, "inapplicable"):
+        changed.update(dict.fromkeys(recipe.inapplicable(changed)))
     return dataclasses.replace(recipe, **changed) if changed else recipe  # type: ignore[type-var]
 
 

@@ -12,6 +12,7 @@ from torch import nn
 from fxcost.program import Event, Program, Storage, Weight
 from fxcost.space import Config
 from fxcost.trace.lifetimes import Lifetimes, lifetimes
+from fxcost.trace.parallel.numbers import whole_shape
 from fxcost.trace.recorder import Recorder, size_of
 from fxcost.trace.storages import described
 
@@ -55,6 +56,7 @@ def finished(recorder: Recorder, hint: Config, model: nn.Module, batch: set[int]
         recorder.births,
         weights=weights,
         batch=batch,
+        communication=recorder.communication,
         state=set(run.state),
         gradients=set(run.gradients),
         saved={split.storage[piece] for piece in saved},
@@ -99,7 +101,7 @@ def _weights(recorder: Recorder, model: nn.Module) -> tuple[Weight, ...]:
     return tuple(
         Weight(
             name,
-            tuple(map(size_of, tensor.shape)),
+            tuple(map(size_of, whole_shape(tensor))),
             tensor.dtype,
             tensor.requires_grad,
             buffer,

@@ -11,7 +11,7 @@ import torch
 from fxcost.errors import DeclarationError, FactoryError
 from fxcost.trace.checkpointing import Checkpointing, Policy
 from fxcost.trace.declared import OPEN, check_count, leaves_open
-from fxcost.trace.parallel.declaration import Parallel
+from fxcost.trace.parallel.declaration import SHARDED, Parallel
 from fxcost.trace.precision import Precision, precision_of
 
 BACKENDS = ("flash", "efficient", "cudnn", "math")
@@ -132,8 +132,24 @@ class Training:
                 "Training(offload=True): a GradScaler steps on the device; write scaler=False, or a type "
                 "that needs none"
             )
+        if self.parallel is not None and self.parallel.zero in SHARDED:
+            self._check_sharded()
         if not (self.checkpoint is None or isinstance(self.checkpoint, Checkpointing)):
             Checkpointing(self.checkpoint)
+
+    def _check_sharded(self) -> None:
+        """Refuse what is not modelled together with `fully_shard`."""
+        given = {
+            "set_to_none=False": not self.set_to_none,
+            "ema": self.ema is not None,
+            "a GradScaler": self.scales,
+            "channels_last": self.channels_last,
+            "offload": self.offload,
+        }
+        for name in (name for name, there in given.items() if there):
+            raise DeclarationError(
+                f"Training: {name} is not modelled with fully_shard; leave it out, or zero=2 and 3"
+            )
 
     @property
     def numbers(self) -> Precision:

@@ -109,6 +109,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.births: list[Birth] = []
         self.events: list[Event] = []
         self.alive: dict[int, int] = {}
+        self.communication: set[int] = set()
         self.stepped: dict[int, sympy.Basic] = {}
         self._watches: dict[int, weakref.ref[Any]] = {}
         self._module_stack: list[Any] = []
@@ -270,6 +271,21 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         del self.alive[key]
         del self._watches[index]
         self.known.released(key)
+
+    def allocate(self, tensor: torch.Tensor, operator: str) -> None:
+        """Note that a tensor gets memory again, as `UntypedStorage.resize_` gives it."""
+        self.see(tensor, operator, self._module_path(), user_source())
+        self.communicates(tensor)
+
+    def communicates(self, tensor: torch.Tensor) -> None:
+        """Note that a tensor is there for communication between GPUs."""
+        self.communication.add(self.storage_of(tensor))
+
+    def free(self, tensor: torch.Tensor) -> None:
+        """Note that a tensor's memory is taken, as `UntypedStorage.resize_(0)` takes it."""
+        key = tensor.untyped_storage()._cdata
+        if key in self.alive:
+            self._release(key, self.alive[key])
 
     def storage_of(self, tensor: torch.Tensor) -> int:
         """Return the index of a tensor's storage."""

@@ -16,6 +16,7 @@ from fxcost.trace.parallel.numbers import typical
 from fxcost.trace.precision import Precision
 from fxcost.trace.preparing import tensors_of
 from fxcost.trace.recipe import LossFunction, Training
+from fxcost.trace.recorder import Recorder
 
 
 class Scaler(torch.amp.GradScaler):
@@ -36,19 +37,25 @@ class Step:
         training: The recipe.
         call: Runs the model on the batch.
         loss_of: From the model's output to a scalar.
+        recorder: What records the step.
     """
 
     def __init__(
-        self, model: nn.Module, training: Training, call: Callable[[], Any], loss_of: LossFunction
+        self,
+        model: nn.Module,
+        training: Training,
+        call: Callable[[], Any],
+        loss_of: LossFunction,
+        recorder: Recorder,
     ) -> None:
         self.model = model
         self.training = training
         self.call = call
         self.loss_of = loss_of
-        self.arrangement = arranged(model, training.parallel)
+        self.average = _average_of(model, training.ema)
+        self.arrangement = arranged(model, training.parallel, recorder)
         self.optimizer = training.build(self.arrangement.updated())
         self.scaler = Scaler("cpu") if training.scales else None
-        self.average = _average_of(model, training.ema)
         self.output: Any = None
 
     def autocast(self, *, backward: bool) -> AbstractContextManager[Any]:

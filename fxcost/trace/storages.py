@@ -13,6 +13,7 @@ def described(
     *,
     weights: Sequence[Weight],
     batch: set[int],
+    communication: set[int],
     state: set[int],
     gradients: set[int],
     saved: set[int],
@@ -21,6 +22,7 @@ def described(
     owners = {weight.storage: weight for weight in reversed(weights)}
     memberships = (
         (batch, Role.BATCH),
+        (communication, Role.COMMUNICATION),
         (state, Role.OPTIMIZER_STATE),
         (gradients, Role.GRADIENT),
         (saved, Role.ACTIVATION),

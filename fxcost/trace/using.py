@@ -76,7 +76,7 @@ class Use:
 
     def _train(self, model: nn.Module, training: Training, call: Callable[[], Any]) -> Measured:
         recorder = self.recorder
-        step = Step(model, training, call, training.loss or self.loss or sum_of_output)
+        step = Step(model, training, call, training.loss or self.loss or sum_of_output, recorder)
         step.warm_up()
         kept = KeptGradients(model, recorder)
         alive = self._start()

@@ -8,6 +8,7 @@ its buckets again.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 from dataclasses import dataclass, field
 from unittest.mock import patch
@@ -15,11 +16,13 @@ from unittest.mock import patch
 import torch
 import torch.distributed as dist
 from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.distributed.tensor import DTensor
 from torch.futures import Future
 from torch.nn.parallel import DistributedDataParallel
 from torch.testing._internal.distributed.fake_pg import FakeStore
+from torch.utils.checkpoint import checkpoint
 
 from tests.oracles import memory
 
@@ -62,11 +65,16 @@ class Gpus:
     accumulation: int = 1
     set_to_none: bool = True
     norm: float | None = None
+    autocast: torch.dtype | None = None
+    checkpointed: object = None
 
     def peak(self, factory, config):
         """Return the most bytes alive in the third step."""
         dist.init_process_group("fake", store=FakeStore(), rank=self.rank, world_size=self.world_size)
         try:
+            self.mesh = init_device_mesh(
+                "cpu", (self.world_size,)
+            )  # holds a tensor of ranks, in the host's memory
             with memory.rested_collector(), Recorder([]).watching() as recorder:
                 return self._peak(recorder, factory, config)
         finally:
@@ -75,6 +83,9 @@ class Gpus:
     def _peak(self, recorder, factory, config):
         model, batch = memory.real_model(factory, config), memory.real_batch(factory, config)
         loss_of = factory.loss or memory.sum_of_output
+        for name, module in model.named_modules():
+            if self.checkpointed is not None and self.checkpointed(name, module):
+                module.forward = functools.partial(checkpoint, module.forward, use_reentrant=False)
         wrapped = self.wrapped(model)
         optimizer = self.optimizer_of(model)
         for _ in range(STEPS_BEFORE):
@@ -86,23 +97,24 @@ class Gpus:
 
     def step(self, model, batch, loss_of, optimizer):
         for _ in range(self.accumulation):
-            loss = loss_of(memory.called(model, batch))
-            if self.accumulation > 1:
-                loss = loss / self.accumulation
+            with self.autocasting():
+                loss = loss_of(memory.called(model, batch))
+                if self.accumulation > 1:
+                    loss = loss / self.accumulation
             loss.backward()
         if self.norm is not None:
             torch.nn.utils.clip_grad_norm_(model.parameters(), self.norm, foreach=True)
         optimizer.step()
         optimizer.zero_grad(set_to_none=self.set_to_none)
 
+    def autocasting(self):
+        return contextlib.nullcontext() if self.autocast is None else torch.autocast("cpu", self.autocast)
+
     def wrapped(self, model):
         raise NotImplementedError
 
     def optimizer_of(self, model):
         return self.optimizer(model.parameters(), **self.options)
-
-    def mesh(self):
-        return init_device_mesh("cpu", (self.world_size,))
 
 
 @dataclass
@@ -132,6 +144,43 @@ class Ddp(Gpus):
         for self.rank in ranks:
             peaks.append(self.peak(factory, config))
         return max(peaks)
+
+
+@dataclass
+class Fsdp(Gpus):
+    """`fully_shard` of some modules and of the model; `units` tells, of a module, whether it is one."""
+
+    units: object = None
+    reshard: bool | None = None
+    param_dtype: torch.dtype | None = None
+    reduce_dtype: torch.dtype | None = None
+
+    def wrapped(self, model):
+        policy = MixedPrecisionPolicy(param_dtype=self.param_dtype, reduce_dtype=self.reduce_dtype)
+        options = {"mesh": self.mesh, "reshard_after_forward": self.reshard, "mp_policy": policy}
+        for module in reversed(list(model.modules())):
+            if self.units is not None and self.units(module):
+                fully_shard(module, **options)
+        return fully_shard(model, **options)
+
+    def states(self, factory, config):
+        """Return the bytes of the parameters' and of the optimizer states' storages."""
+        dist.init_process_group("fake", store=FakeStore(), rank=self.rank, world_size=self.world_size)
+        try:
+            self.mesh = init_device_mesh("cpu", (self.world_size,))
+            model, batch = memory.real_model(factory, config), memory.real_batch(factory, config)
+            wrapped = self.wrapped(model)
+            optimizer = self.optimizer_of(model)
+            self.step(wrapped, batch, factory.loss or memory.sum_of_output, optimizer)
+            states = [tensor for state in optimizer.state.values() for tensor in state.values()]
+            return _nbytes(model.parameters()), _nbytes(states)
+        finally:
+            dist.destroy_process_group()
+
+
+def _nbytes(tensors):
+    local = [tensor.to_local() if isinstance(tensor, DTensor) else tensor for tensor in tensors]
+    return sum(tensor.untyped_storage().nbytes() for tensor in local)
 
 
 def _done(_state, bucket):

@@ -9,7 +9,7 @@ from torch import nn
 import fxcost as fc
 from fxcost.errors import DeclarationError, FactoryError
 from tests.oracles import gpus
-from tests.trace.test_recipes import gpt, resnet, vit
+from tests.trace.test_recipes import BLOCKS, gpt, resnet, vit
 
 FACTORIES = {"gpt": gpt, "resnet": resnet, "vit": vit}
 CONFIGS = {
@@ -78,6 +78,89 @@ def test_ddp_refuses_a_parameter_that_gets_no_gradient():
         costs_of(unused)
 
 
+def is_block(module):
+    return isinstance(module, BLOCKS)
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+@pytest.mark.parametrize("zero", [2, 3])
+def test_peak_memory_fully_sharded_equals_a_real_loop_to_the_byte(name, zero):
+    cost = costs_of(FACTORIES[name], zero=zero, units=BLOCKS)
+    for size in (1, *SIZES):
+        real = gpus.Fsdp(size, units=is_block, reshard=False if zero == 2 else None)
+        assert cost.peak_memory(dp=size, **CONFIGS[name]) == real.peak(FACTORIES[name], CONFIGS[name])
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_sharded_states_equal_real_ones_to_the_byte(name):
+    cost = costs_of(FACTORIES[name], zero=3, units=BLOCKS)
+    for size in SIZES:
+        parts = cost.peak_memory.by("kind", dp=size, **CONFIGS[name])
+        real = gpus.Fsdp(size, units=is_block).states(FACTORIES[name], CONFIGS[name])
+        assert (parts["parameter"], parts["optimizer state"]) == real
+
+
+BF16 = torch.bfloat16
+TOGETHER = {
+    "all of the model at once": ({}, {"units": None}, {"units": None}),
+    "gathered in bf16": ({}, {"param_dtype": BF16}, {"param_dtype": BF16}),
+    "reduced in fp32": (
+        {"accumulation": 2},
+        {"param_dtype": BF16, "reduce_dtype": torch.float32},
+        {"param_dtype": BF16, "reduce_dtype": torch.float32, "accumulation": 2},
+    ),
+    "checkpointed": ({"checkpoint": BLOCKS}, {}, {"checkpointed": lambda _, module: is_block(module)}),
+    "in autocast": ({"precision": "bf16-mixed"}, {}, {"autocast": BF16}),
+    "accumulated and clipped": (
+        {"accumulation": 3, "clip_norm": 1.0},
+        {},
+        {"accumulation": 3, "norm": 1.0},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_peak_memory_of_a_sharded_recipe_equals_a_real_loop_to_the_byte(name):
+    recipe, parallel, real = TOGETHER[name]
+    cost = costs_of(gpt, recipe=recipe, **{"zero": 3, "units": BLOCKS} | parallel)
+    for size in (2, 8):
+        loop = gpus.Fsdp(size, **{"units": is_block} | real)
+        assert cost.peak_memory(dp=size, **CONFIGS["gpt"]) == loop.peak(gpt, CONFIGS["gpt"])
+
+
+def test_what_the_model_has_does_not_depend_on_how_it_is_divided():
+    whole, divided = fc.cost(gpt), costs_of(gpt, zero=3, units=BLOCKS)
+    config = CONFIGS["gpt"]
+    for quantity in ("parameters", "weight_bytes"):
+        assert getattr(divided, quantity)(dp=4, **config) == getattr(whole, quantity)(**config)
+
+
+def test_the_solver_finds_the_fewest_gpus_and_how_to_divide():
+    training = fc.Training(
+        torch.optim.AdamW,
+        parallel=fc.Parallel(dp=fc.Choice(2, 4, 8), zero=fc.Choice(0, 3), units=BLOCKS),
+    )
+    cost = fc.cost(gpt, training=training)
+    config = {"width": 128, "batch": 2, "seq": 8}
+    at = {(dp, zero): cost.peak_memory(dp=dp, zero=zero, **config) for dp in (2, 4, 8) for zero in (0, 3)}
+    best = fc.minimize(cost.gpus, cost.peak_memory <= at[4, 3], **config)
+    assert at[2, 3] > at[4, 3] < at[2, 0]
+    assert (best.config["dp"], best.config["zero"]) == (4, 3)
+
+
+def test_units_that_choose_nothing_are_refused():
+    with pytest.raises(FactoryError, match="chooses no module of Gpt"):
+        costs_of(gpt, zero=3, units="layers.*")
+
+
+@pytest.mark.parametrize(
+    "fields", [{"set_to_none": False}, {"ema": 0.9}, {"scaler": True}, {"offload": True}]
+)
+def test_what_is_not_modelled_with_fully_shard_is_refused(fields):
+    with pytest.raises(DeclarationError, match="not modelled with fully_shard"):
+        costs_of(gpt, zero=3, recipe=fields)
+
+
 def test_a_field_of_a_recipe_may_be_a_hyperparameter():
     training = fc.Training(
         torch.optim.AdamW,
@@ -143,6 +226,8 @@ def test_a_name_is_declared_once():
         ({"dp": fc.Choice(0, 1)}, "at least one"),
         ({"zero": 4}, "write one of"),
         ({"zero": fc.Choice(0, 7)}, "write one of"),
+        ({"param_dtype": torch.bfloat16}, "write zero=2"),
+        ({"zero": 3, "units": 5}, "write a pattern"),
     ],
 )
 def test_a_wrong_way_to_divide_says_what_to_write(fields, message):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from fxcost.errors import DeclarationError
 from fxcost.space import AnyDomain
+from fxcost.trace.checkpointing import Checkpointing, Policy
 from fxcost.trace.declared import OPEN, check_count, domains_of, leaves_open
 
-STAGES = (0, 1)
+SHARDED = (2, 3)
+OF_FULLY_SHARD = ("units", "param_dtype", "reduce_dtype")
+STAGES = (0, 1, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,13 @@ class Parallel:
     Args:
         dp: On how many GPUs the batch is divided. Each of them has a batch as large as the example.
         zero: What data parallel GPUs do not all keep: 0, nothing (`DistributedDataParallel`); 1, the
-            optimizer's states (the same with `ZeroRedundancyOptimizer`).
+            optimizer's states (the same with `ZeroRedundancyOptimizer`); 2, gradients, too, and weights
+            outside of the forward and backward passes (`fully_shard` with `reshard_after_forward=False`); 3,
+            weights but those of the unit in use (`fully_shard`).
+        units: The modules that `fully_shard` is called on before the model itself, as
+            `Checkpointing(modules=...)` has them; None for no module but the model.
+        param_dtype: As in `MixedPrecisionPolicy`, for `fully_shard`; its `cast_forward_inputs` is True.
+        reduce_dtype: As in `MixedPrecisionPolicy`.
         gradient_as_bucket_view: As in `DistributedDataParallel`.
         broadcast_buffers: As in `DistributedDataParallel`.
 
@@ -36,6 +48,9 @@ class Parallel:
 
     dp: int | AnyDomain = field(default=1, metadata={OPEN: True})
     zero: int | AnyDomain = 0
+    units: Policy | AnyDomain | None = None
+    param_dtype: torch.dtype | None = None
+    reduce_dtype: torch.dtype | None = None
     gradient_as_bucket_view: bool = False
     broadcast_buffers: bool = True
 
@@ -47,6 +62,18 @@ class Parallel:
         if zero not in STAGES:
             known = ", ".join(map(str, STAGES))
             raise DeclarationError(f"Parallel(zero={zero!r}): write one of {known}")
+        units: Any = self.units
+        if units is not None:
+            Checkpointing(units)
+        for name in OF_FULLY_SHARD:
+            if zero not in SHARDED and getattr(self, name) is not None:
+                raise DeclarationError(
+                    f"Parallel({name}=...) is about fully_shard: write zero=2 or zero=3, too"
+                )
+
+    def inapplicable(self, chosen: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the fields that say nothing where a recipe's values are chosen so."""
+        return OF_FULLY_SHARD if chosen.get("zero", SHARDED[0]) not in SHARDED else ()
 
     @property
     def factors(self) -> tuple[int | str, ...]:

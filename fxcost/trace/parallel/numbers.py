@@ -1,4 +1,4 @@
-"""Numbers of GPUs, which may be symbolic."""
+"""Numbers of GPUs, which may be symbolic, and the shapes of what is divided among them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,19 @@ from typing import Any
 
 import sympy
 import torch
+
+WHOLE = "_fxcost_whole"
+"""The attribute of a part of a weight that holds the whole one's shape."""
+
+
+def whole_shape(weight: torch.Tensor) -> tuple[Any, ...]:
+    """Return a weight's shape, the whole one's where it is a part.
+
+    Example:
+        >>> whole_shape(torch.zeros(2, 3))
+        (2, 3)
+    """
+    return weight.__dict__.get(WHOLE) or tuple(weight.shape)
 
 
 def fixed(number: Any) -> int:

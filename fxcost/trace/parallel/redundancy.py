@@ -10,6 +10,7 @@ from torch import nn
 from fxcost.trace.parallel.declaration import Parallel
 from fxcost.trace.parallel.numbers import fixed
 from fxcost.trace.parallel.replicated import Replicated
+from fxcost.trace.recorder import Recorder
 
 
 class Redundancy(Replicated):
@@ -18,10 +19,11 @@ class Redundancy(Replicated):
     Args:
         model: The model.
         parallel: The recipe.
+        recorder: What records the step.
     """
 
-    def __init__(self, model: nn.Module, parallel: Parallel) -> None:
-        super().__init__(model, parallel)
+    def __init__(self, model: nn.Module, parallel: Parallel, recorder: Recorder) -> None:
+        super().__init__(model, parallel, recorder)
         self.world_size = fixed(parallel.dp)
 
     def updated(self) -> Iterable[nn.Parameter]:

@@ -15,6 +15,7 @@ from torch import nn
 from fxcost.errors import FactoryError
 from fxcost.trace.parallel.arrangement import Arrangement
 from fxcost.trace.parallel.declaration import Parallel
+from fxcost.trace.recorder import Recorder
 
 BROADCAST_BYTES = 250 * 2**20
 """`broadcast_bucket_size` of torch/nn/parallel/distributed.py."""
@@ -29,12 +30,13 @@ class Replicated(Arrangement):
     Args:
         model: The model.
         parallel: The recipe.
+        recorder: What records the step.
 
     Raises:
         FactoryError: `DistributedDataParallel` refuses the model.
     """
 
-    def __init__(self, model: nn.Module, parallel: Parallel) -> None:
+    def __init__(self, model: nn.Module, parallel: Parallel, recorder: Recorder) -> None:
         super().__init__(model)
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         if not trained:
@@ -43,6 +45,7 @@ class Replicated(Arrangement):
         self.parts = {id(parameter): torch.empty_like(parameter.detach()) for parameter in trained}
         self.trained = trained
         for parameter in trained:
+            recorder.communicates(self.parts[id(parameter)])
             parameter.register_post_accumulate_grad_hook(self._ready)  # type: ignore[no-untyped-call]
         if parallel.broadcast_buffers:
             model.register_forward_pre_hook(self._broadcast)
