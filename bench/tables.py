@@ -187,7 +187,7 @@ def memory(run: Run, card: fc.Card) -> GpuMemory:
     program = trace(subject, domain, config)
     sizes = Sizes(program, Assumptions(domain).normaliser(program.questions))
     return gpu_memory(
-        sizes, domain.encode(config), config, card, traced=card.device, channels_last=recipe.channels_last
+        sizes, domain.encode(config), config, card, traced=card, channels_last=recipe.channels_last
     )
 
 

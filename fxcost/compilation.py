@@ -10,6 +10,7 @@ import torch
 
 from fxcost.cache.store import remember
 from fxcost.costs import DEFINITIONS, Region, Regions, gpus, hyperparameter
+from fxcost.costs.possible import possible_values
 from fxcost.devices import Device
 from fxcost.errors import ConfigError, DeclarationError, InvalidConfigError
 from fxcost.expr import Domain, conditions
@@ -22,6 +23,7 @@ from fxcost.solve import Partition, partition
 from fxcost.solve.budget import DEFAULT_SECONDS, Progress
 from fxcost.solve.partition import REGIONS
 from fxcost.space import AnyDomain, Config, Space
+from fxcost.space.spelling import assignments_text
 from fxcost.trace import (
     Gpu,
     Inference,
@@ -46,8 +48,9 @@ class Cost:
         factory: The decorated factory.
         training: The recipe, None for one inference under `no_grad`.
         inference: How that inference is run.
-        gpu: The GPU whose choices of operators and types were traced, None for the CPU's.
+        card: The GPU, and the torch, whose choices of operators and types were traced; None for the CPU's.
         regions: The paths of the factory traced so far.
+        cache: Whether they are read from disk and written there.
         parameters, trainable_parameters, buffers, weight_bytes, flops, pointwise_flops, traffic, bytes_read,
             bytes_written, activations, peak_memory: The quantities; each says what it `counts`.
     """
@@ -70,13 +73,16 @@ class Cost:
         training: Training | None,
         regions: Regions,
         inference: Inference | None = None,
-        gpu: Device | None = None,
+        card: Card | None = None,
+        *,
+        cache: bool = True,
     ) -> None:
         self.factory = factory
         self.training = training
         self.inference = inference
-        self.gpu = gpu
+        self.card = card
         self.regions = regions
+        self.cache = cache
         self.quantities = {definition.name: Quantity(definition, regions) for definition in DEFINITIONS}
         self.__dict__.update(self.quantities)
 
@@ -84,6 +90,11 @@ class Cost:
     def space(self) -> Space:
         """The hyperparameters' space."""
         return self.regions.space
+
+    @property
+    def gpu(self) -> Device | None:
+        """The GPU whose choices of operators and types were traced, None for the CPU's."""
+        return None if self.card is None else self.card.device
 
     @property
     def device(self) -> str:
@@ -136,7 +147,7 @@ class Cost:
         that the CPU chooses.
 
         Args:
-            device: The GPU; a `fc.Card` says its software and the allocator's settings, too. None is that
+            device: The GPU; a `fc.Card` says its software and the allocator's settings, too. None is the one
                 whose choices were traced.
             **config: Every hyperparameter by name.
 
@@ -172,13 +183,15 @@ class Cost:
             sizes,
             values,
             checked,
-            self._card(device),
-            traced=self.gpu,
+            self.card_of(device),
+            traced=self.card,
             channels_last=recipe.channels_last,
         )
 
     def largest_on(self, device: str | Device | Card | None, name: str, **config: Any) -> Largest:
         """Return the largest value of an integer hyperparameter with which a step fits on a GPU.
+
+        Values that the space's conditions or the factory rule out with the others are left out.
 
         Args:
             device: As in `gpu_memory`.
@@ -188,7 +201,7 @@ class Cost:
         Raises:
             UnknownDeviceError: No GPU has that name, or none is named at all.
             ConfigError: `name` has no integer values, or a hyperparameter is missing, unknown or outside.
-            InvalidConfigError: The factory refuses one of the configurations.
+            InvalidConfigError: No value is possible with the others.
 
         Example:
             >>> import torch, fxcost as fc
@@ -201,19 +214,50 @@ class Cost:
               from batch=3018 on, tensors alone take more than there is
               11 values replayed, taken for monotone
         """
-        self.hyperparameter(name)
-        values = [value for value in self.space[name].values if isinstance(value, int)]
-        card = self._card(device)
+        values = self.values_of(name, **config)
+        card = self.card_of(device)
         alive = [0] * len(values)
-        if card.runs_as(self.gpu):  # another device's operators say nothing for certain
+        if card.runs_as(self.card):  # another device's operators say nothing for certain
             alive = self.peak_memory.many(**{name: values}, **config).tolist()
         return largest(
             name, values, alive, card.usable, lambda value: self.gpu_memory(card, **{name: value}, **config)
         )
 
-    def _card(self, device: str | Device | Card | None) -> Card:
-        """Return the card that is asked about: where none is named, the GPU that was traced."""
-        return Card.of(device or self.gpu or self.device)
+    def values_of(self, name: str, **config: Any) -> list[int]:
+        """Return the values of an integer hyperparameter that are possible with the others as they are.
+
+        Args:
+            name: The hyperparameter.
+            **config: Every other one by name.
+
+        Raises:
+            ConfigError: `name` has no integer values, or a hyperparameter is missing, unknown or outside.
+            InvalidConfigError: No value is possible with the others.
+
+        Example:
+            >>> import torch, fxcost as fc
+            >>> space = fc.Space(width=fc.Int(8, 64, step=8), heads=fc.Choice(3, 4))
+            >>> space = space.where("width % heads == 0")
+            >>> @fc.model(space=space, example=lambda width: torch.zeros(2, width))
+            ... def net(width, heads):
+            ...     return torch.nn.Linear(width, heads)
+            >>> fc.cost(net).values_of("width", heads=3)
+            [24, 48]
+        """
+        self.hyperparameter(name)
+        values = [value for value in self.space[name].values if isinstance(value, int)]
+        possible = possible_values(self.regions, name, values, config)
+        if not possible:
+            raise InvalidConfigError(f"no {name} is possible with {assignments_text(config)}")
+        return possible
+
+    def card_of(self, device: str | Device | Card | None) -> Card:
+        """Return the card that is asked about: where none is named, the one that was traced.
+
+        Raises:
+            UnknownDeviceError: No GPU has that name, or none is named at all.
+        """
+        return Card.of(device or self.card or self.device)
 
     def partition(
         self,
@@ -353,4 +397,4 @@ def cost(  # noqa: PLR0913 - a graph brings what @fc.model declares
             break
         regions.at(hint)
     factory.check_answered(answered)
-    return Cost(factory, training, regions, inference, None if card is None else card.device)
+    return Cost(factory, training, regions, inference, card, cache=cache)

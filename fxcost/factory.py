@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -59,6 +60,12 @@ class ModelFactory:
 
     def __repr__(self) -> str:
         return f"<model factory {self.__name__}: {self.space}>"  # type: ignore[attr-defined]
+
+    def within(self, **restriction: object) -> ModelFactory:
+        """Return the same factory with a part of its space, as `Space.restrict` makes it."""
+        part = copy.copy(self)
+        part.space = self.space.restrict(**restriction)
+        return part
 
     def check_answered(self, answered: Collection[str]) -> None:
         """Refuse a declaration of what data decides that nothing asked for.

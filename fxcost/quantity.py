@@ -19,8 +19,9 @@ from fxcost.costs import (
     grouped,
     largest,
 )
+from fxcost.costs.possible import inside_of
 from fxcost.errors import ConfigError, InvalidConfigError
-from fxcost.expr import Axis, Expression, Polynomial, evaluate_arrays
+from fxcost.expr import Axis, Expression, Polynomial
 from fxcost.solve import Sensitivity
 from fxcost.solve.sensitivities import sensitivity
 from fxcost.solve.totals import Summand
@@ -157,7 +158,7 @@ class Quantity(Summand):
         left = np.ones(shape, dtype=bool)
         while left.any():
             region, _ = self._located(at(int(np.argmax(left))))
-            inside = left & _mask(region, encoded)
+            inside = left & inside_of(region, encoded)
             yield inside, self.expression(region)
             left &= ~inside
 
@@ -274,14 +275,6 @@ class Quantity(Summand):
 
     def _repr_latex_(self) -> str:
         return f"${self.expression(self.regions.first()).latex()}$"
-
-
-def _mask(region: Region, values: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.bool_]:
-    """Return where a region's conditions hold."""
-    mask = np.ones((), dtype=bool)
-    for condition in region.conditions:
-        mask = mask & np.asarray(evaluate_arrays(condition, values), dtype=bool)
-    return mask
 
 
 def _tensor(axis: Axis, value: Any) -> Tensor:

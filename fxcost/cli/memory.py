@@ -15,17 +15,43 @@ if TYPE_CHECKING:
     from fxcost.gpu import GpuMemory
 
 FILE = click.Path(dir_okay=False, writable=True)
+READ = click.Path(dir_okay=False)
+
+
+QUESTIONS = ("largest", "smallest_card", "least_checkpointing", "relax")
 
 
 @click.command("memory")
 @options.about_a_factory
 @click.option("--largest", metavar="NAME", help="Find the largest value of a hyperparameter that fits.")
 @click.option(
+    "--smallest-card",
+    is_flag=True,
+    flag_value="",
+    default=None,
+    help="Find the smallest GPU that it fits on.",
+)
+@click.option(
+    "--least-checkpointing",
+    is_flag=False,
+    flag_value="",
+    metavar="[PATTERN]",
+    help="Find the least checkpointing that fits, of blocks, or of the modules that are named so.",
+)
+@click.option(
+    "--relax",
+    is_flag=False,
+    flag_value="",
+    metavar="[BATCH]",
+    help="Find what each single change would buy; BATCH names the batch's hyperparameter, if not so.",
+)
+@click.option(
     "--allocator",
     default="",
     metavar="CONF",
     help="What PYTORCH_ALLOC_CONF says, as in 'max_split_size_mb:64'.",
 )
+@click.option("--overheads", type=READ, help="What is no tensor, as `fxcost calibrate` writes it: .toml.")
 @click.option("--picture", type=FILE, help="Draw two steps to this file: .svg, .png or .pdf.")
 @click.option("--snapshot", type=FILE, help="Write a memory snapshot: .pickle for pytorch.org/memory_viz.")
 @click.option("--trace", type=FILE, help="Write a trace for ui.perfetto.dev or chrome://tracing: .json.")
@@ -35,10 +61,10 @@ def memory_command(
     ctx: click.Context,
     /,
     asked: options.Asked,
-    largest: str | None,
     allocator: str,
+    overheads: str | None,
     as_json: bool,
-    **files: str | None,
+    **others: str | None,
 ) -> None:
     """Tell what a setting takes on a GPU: tensors alive, the least that is enough, what nvidia-smi shows.
 
@@ -47,22 +73,37 @@ def memory_command(
 
     Exits with 0 where it fits, 1 where it does not, 2 for a wrong question, 3 where it is too close to call.
     """
-    if asked.device is None:
+    question, detail = _question({name: others.pop(name) for name in QUESTIONS})
+    if asked.device is None and question != "smallest_card":
         raise click.UsageError("write the GPU, such as --device rtx-4090; `fxcost devices` lists them")
     from fxcost.allocator import Settings
+    from fxcost.cli.inverse import OnGpu
     from fxcost.cli.subjects import subject_of
-    from fxcost.devices import find
+    from fxcost.devices import catalogue, find
     from fxcost.gpu import Card
-    from fxcost.report.memory import LargestThatFits, Memory
 
-    card = Card(find(asked.device), settings=Settings.parse(allocator))
+    device = catalogue()[0] if asked.device is None else find(asked.device)
+    card = Card(device, settings=Settings.parse(allocator), overheads=overheads)
     with progress() as tell:
         subject = subject_of(asked, tell)
         tell("replaying steps")
-        report = Memory.of(subject, card) if largest is None else LargestThatFits.of(subject, card, largest)
-        _write(report.gpu, **files)
+        report = OnGpu(subject, card).answered(question, detail)
+        _write(report.gpu, **others)
     write(report, as_json)
     ctx.exit(EXITS[report.fit])
+
+
+def _question(wanted: dict[str, str | None]) -> tuple[str | None, str]:
+    """Return the inverse question that is asked, and what its option says.
+
+    Raises:
+        click.UsageError: Several are.
+    """
+    asked = [(name, detail) for name, detail in wanted.items() if detail is not None]
+    if len(asked) > 1:
+        names = " and ".join(f"--{name.replace('_', '-')}" for name, _ in asked)
+        raise click.UsageError(f"{names} are several questions; write one of them")
+    return asked[0] if asked else (None, "")
 
 
 EXITS = {"fits": Exit.HOLDS, "does not fit": Exit.FAILS, "too close to call": Exit.UNKNOWN}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fxcost.gpu.card import Card
 from fxcost.gpu.fit import Fit
-from fxcost.gpu.largest import Largest, largest
+from fxcost.gpu.largest import Largest, described, largest
 from fxcost.gpu.memory import GpuMemory, Term, gpu_memory
 from fxcost.gpu.requests import Requests, Workspace, requests
 
@@ -16,6 +16,7 @@ __all__ = [
     "Requests",
     "Term",
     "Workspace",
+    "described",
     "gpu_memory",
     "largest",
     "requests",

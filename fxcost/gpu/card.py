@@ -67,9 +67,12 @@ class Card:
             return device
         return cls(device if isinstance(device, Device) else devices.find(device))
 
-    def runs_as(self, gpu: Device | None) -> bool:
-        """Tell whether it takes the same operators as another GPU; None is a CPU."""
-        return gpu is not None and gpu.compute_capability == self.device.compute_capability
+    def runs_as(self, other: Card | None) -> bool:
+        """Tell whether another one takes the same operators and types; None is a CPU."""
+        if other is None:
+            return False
+        alike = other.device.compute_capability == self.device.compute_capability
+        return alike and other.release == self.release
 
     @property
     def usable(self) -> int:

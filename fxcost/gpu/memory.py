@@ -13,16 +13,18 @@ from typing import Any
 from fxcost import units
 from fxcost.allocator import Capacity, Replay, capacity_needed, counters, replay, write_snapshot
 from fxcost.costs import Sizes, alive_at_peak, grouped
-from fxcost.devices import Basis, Device, Overhead
+from fxcost.devices import Basis, Overhead
 from fxcost.expr.functions import Number
 from fxcost.gpu.card import Card
 from fxcost.gpu.convolutions import conversions, largest_convolution
 from fxcost.gpu.fit import Fit
 from fxcost.gpu.requests import Requests, requests
+from fxcost.program import Role
 from fxcost.space import Config
 
 CONTEXT = "CUDA context"
 CONVOLUTION = "convolution workspace"
+RESIDENT = (Role.PARAMETER, Role.BUFFER, Role.OPTIMIZER_STATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class GpuMemory:
     Attributes:
         config: The configuration.
         card: The GPU.
-        traced: The GPU whose choices of operators and types the tensors are from, None for the CPU's.
+        traced: The card whose choices of operators and types the tensors are from, None for the CPU's.
         live: The most bytes of tensors alive at once, exact with these choices.
         capacity: The smallest memory for the allocator with which two steps complete, replayed: what decides
             whether it fits. cuDNN's workspaces are tried, and done without where there is no room. See
@@ -63,7 +65,7 @@ class GpuMemory:
 
     config: Config
     card: Card
-    traced: Device | None
+    traced: Card | None
     live: int
     capacity: Capacity
     shown: int
@@ -76,6 +78,17 @@ class GpuMemory:
     def reserved(self) -> int:
         """The most bytes that the allocator reserves where it gets what it asks for, replayed."""
         return self.replay.peak_reserved
+
+    @property
+    def resident(self) -> int:
+        """Bytes of weights, buffers and optimizer states: alive at once, whatever operators a GPU takes."""
+        held = self.requests.by_role()
+        return sum(int(held[role].max(initial=0)) for role in RESIDENT if role in held)
+
+    @property
+    def room(self) -> int:
+        """By how many bytes the usable memory is more than what is just enough; below 0 where it is less."""
+        return self.card.usable - self.capacity.enough
 
     @property
     def operators(self) -> str:
@@ -151,7 +164,7 @@ def gpu_memory(
     config: Config,
     card: Card,
     *,
-    traced: Device | None,
+    traced: Card | None,
     channels_last: bool = False,
 ) -> GpuMemory:
     """Return a configuration's memory on a GPU.
@@ -161,7 +174,7 @@ def gpu_memory(
         values: The configuration, encoded by the domain.
         config: The configuration.
         card: The GPU.
-        traced: The GPU whose choices of operators and types the program has, None for the CPU's.
+        traced: The card whose choices of operators and types the program has, None for the CPU's.
         channels_last: Whether convolutions have nothing to convert.
     """
     workspaces = tuple(card.workspaces(sizes))
@@ -201,10 +214,10 @@ def _inside(
     yield Term("cached and fragmented", done.peak_reserved - done.peak_allocated, "replayed")
 
 
-def _name_of(traced: Device | None, card: Card) -> str:
+def _name_of(traced: Card | None, card: Card) -> str:
     if card.runs_as(traced):
         return card.device.name
-    return "cpu" if traced is None else traced.name
+    return "cpu" if traced is None else traced.device.name
 
 
 def _term(row: Overhead, convolution: int) -> Term:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.text import Text
 
 from fxcost import units
-from fxcost.errors import ConfigError
-from fxcost.gpu import Card, Fit, GpuMemory, Largest
+from fxcost.gpu import Card, Fit, GpuMemory
+from fxcost.report.inverse import settings_of
 from fxcost.report.subject import Subject
 from fxcost.report.text import columns, remarked
 
@@ -31,7 +31,7 @@ class Memory:
         Raises:
             ConfigError: Hyperparameters are left open.
         """
-        return cls(subject, subject.cost.gpu_memory(card, **_settings(subject, "fxcost memory")))
+        return cls(subject, subject.cost.gpu_memory(card, **settings_of(subject, "fxcost memory")))
 
     @property
     def fit(self) -> Fit:
@@ -73,57 +73,6 @@ class Memory:
     def as_dict(self) -> dict[str, Any]:
         """Return what `--json` prints."""
         return {**self.subject.as_dict(), "gpu_memory": self.gpu.as_dict()}
-
-
-@dataclass(frozen=True)
-class LargestThatFits:
-    """The largest value of a hyperparameter that fits on a GPU."""
-
-    subject: Subject
-    largest: Largest
-
-    @classmethod
-    def of(cls, subject: Subject, card: Card, name: str) -> LargestThatFits:
-        """Return it.
-
-        Raises:
-            ConfigError: Other hyperparameters are left open, or this one's values are no integers.
-        """
-        settings = _settings(subject, f"--largest {name}", but=name)
-        return cls(subject, subject.cost.largest_on(card, name, **settings))
-
-    @property
-    def gpu(self) -> GpuMemory | None:
-        """The memory with that value."""
-        return self.largest.memory
-
-    @property
-    def fit(self) -> Fit:
-        """Whether any value fits."""
-        return Fit.DOES_NOT_FIT if self.largest.value is None else Fit.FITS
-
-    def shown(self) -> Group:
-        """Return it for rich."""
-        parts: list[RenderableType] = [self.subject.heading(), Text(), Text(str(self.largest))]
-        if self.gpu is not None:
-            parts += [Text(), Text(str(self.gpu))]
-        return Group(*parts)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what `--json` prints."""
-        return {**self.subject.as_dict(), "largest": self.largest.as_dict()}
-
-
-def _settings(subject: Subject, asked: str, but: str = "") -> dict[str, Any]:
-    """Return the one value of every hyperparameter but one.
-
-    Raises:
-        ConfigError: Others are left open.
-    """
-    missing = " ".join(f"--set {name}=..." for name in subject.open_names if name != but)
-    if missing:
-        raise ConfigError(f"{asked} is about one setting; add {missing}")
-    return {name: domain.values[0] for name, domain in subject.space.domains.items() if name != but}
 
 
 def _bytes(number: int) -> str:

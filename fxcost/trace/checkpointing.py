@@ -103,7 +103,7 @@ class Checkpointing:
         if _is_predicate(self.modules):
             return bool(self.modules(name, module))  # type: ignore[operator]
         return any(
-            _matches(name, one) if isinstance(one, str) else isinstance(module, one) for one in self._listed()
+            matches(name, one) if isinstance(one, str) else isinstance(module, one) for one in self._listed()
         )
 
 
@@ -111,8 +111,13 @@ def _is_predicate(modules: Any) -> bool:
     return callable(modules) and not isinstance(modules, type)
 
 
-def _matches(name: str, pattern: str) -> bool:
-    """Tell whether a name has the pattern's parts, dot by dot."""
+def matches(name: str, pattern: str) -> bool:
+    """Tell whether a name has the pattern's parts, dot by dot.
+
+    Example:
+        >>> matches("blocks.3", "blocks.*"), matches("blocks.3.mlp", "blocks.*")
+        (True, False)
+    """
     parts, wanted = name.split("."), pattern.split(".")
     if not name or len(parts) != len(wanted):
         return False

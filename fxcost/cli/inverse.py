@@ -1,0 +1,55 @@
+"""Answers the questions of `fxcost memory`."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from fxcost.devices import catalogue
+from fxcost.gpu import Card
+from fxcost.inverse import least_checkpointing, relaxations, smallest_card
+from fxcost.report.inverse import Inverse, settings_of
+from fxcost.report.memory import Memory
+from fxcost.report.subject import Subject
+
+
+@dataclass(frozen=True)
+class OnGpu:
+    """A factory's setting on a GPU.
+
+    Attributes:
+        subject: The factory's costs and settings.
+        card: The GPU; of the smallest card, that with whose software the others are asked.
+    """
+
+    subject: Subject
+    card: Card
+
+    def answered(self, question: str | None, detail: str) -> Memory | Inverse:
+        """Return what a setting takes, or the answer to an inverse question.
+
+        Args:
+            question: Its option's name; None asks for the setting as it is.
+            detail: What its option says.
+
+        Raises:
+            FxcostError: The question is wrong, or the factory cannot be traced.
+        """
+        if question is None:
+            return Memory.of(self.subject, self.card)
+        but = detail if question == "largest" else ""
+        setting = settings_of(self.subject, f"--{question.replace('_', '-')} {but}".strip(), but)
+        return Inverse(self.subject, question, self._answer(question, detail, setting))
+
+    def _answer(self, question: str, detail: str, setting: dict[str, Any]) -> Any:
+        cost, card = self.subject.cost, self.card
+        match question:
+            case "largest":
+                return cost.largest_on(card, detail, **setting)
+            case "smallest_card":
+                cards = [dataclasses.replace(card, device=device) for device in catalogue()]
+                return smallest_card(cost, cards, **setting)
+            case "least_checkpointing":
+                return least_checkpointing(cost, card, detail or None, **setting)
+        return relaxations(cost, card, detail or "batch", **setting)

@@ -1,0 +1,19 @@
+"""Inverse questions on a GPU's memory: which card, how little checkpointing, what each change would buy."""
+
+from __future__ import annotations
+
+from fxcost.inverse.cards import SmallestCard, TriedCard, smallest_card
+from fxcost.inverse.checkpointing import Checkpointed, LeastCheckpointing, least_checkpointing
+from fxcost.inverse.relaxing import Relaxation, Relaxations, relaxations
+
+__all__ = [
+    "Checkpointed",
+    "LeastCheckpointing",
+    "Relaxation",
+    "Relaxations",
+    "SmallestCard",
+    "TriedCard",
+    "least_checkpointing",
+    "relaxations",
+    "smallest_card",
+]
