@@ -68,10 +68,15 @@ class Cost:
     regions: Paths
 
     def expression(self, region: Path) -> Expression:
-        domain = self.regions.domain
-        declared = [of_callable(condition, domain) for condition in domain.space.conditions]
-        normaliser = Normaliser(domain, [*declared, *region.conditions])
-        return Expression(tuple(Row(normaliser.polynomial(row)) for row in region.costs[self.name]))
+        """Return a path's closed form, made when it is first asked for."""
+        kept, key = self.regions.kept, (self.name, region)
+        if key not in kept:
+            domain = self.regions.domain
+            declared = [of_callable(condition, domain) for condition in domain.space.conditions]
+            normaliser = Normaliser(domain, [*declared, *region.conditions])
+            kept[key] = Expression(tuple(Row(normaliser.polynomial(row)) for row in region.costs[self.name]))
+        expression: Expression = kept[key]
+        return expression
 
     def __call__(self, **config: Any) -> int:
         checked = self.regions.space.config(**config)
