@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,32 @@ class Bracket:
         return self.ran[variant] <= usable < self.failed[variant]
 
 
-def figures(data: Path | None, models: int, seed: int) -> dict[str, Any]:
+class Kept:
+    """Brackets in a file, one a line: a run that was interrupted goes on, as long as fxcost is the same.
+
+    Args:
+        file: Is made where it is not there; None keeps nothing.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self.file = file
+        lines = file.read_text().splitlines() if file is not None and file.is_file() else []
+        found = [json.loads(line) for line in lines]
+        self.known = {
+            (row := Row(**each["row"])): Bracket(row, each["ran"], each["failed"]) for each in found
+        }
+
+    def of(self, row: Row) -> Bracket:
+        """Return a row's bracket: predicted once."""
+        if row not in self.known:
+            self.known[row] = bracket(row)
+            if self.file is not None:
+                with self.file.open("a") as lines:
+                    lines.write(json.dumps(asdict(self.known[row])) + "\n")
+        return self.known[row]
+
+
+def figures(data: Path | None, models: int, seed: int, kept: Path | None = None) -> dict[str, Any]:
     """Return how many brackets agree with one usable capacity, fitted on other families' models."""
     if data is None or not (data / FILE).is_file():
         where = "--data is not given" if data is None else f"there is no {data / FILE}"
@@ -78,7 +104,7 @@ def figures(data: Path | None, models: int, seed: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for layout in LAYOUTS:
         rows = drawn(data / FILE, layout, models, seed)
-        brackets, reasons = predicted(rows)
+        brackets, reasons = predicted(rows, Kept(kept))
         found |= {f"bracket_models_{layout}": len(brackets), f"bracket_not_modelled_{layout}": reasons}
         found |= {f"bracket_{variant}_{layout}": judged(brackets, variant, seed) for variant in VARIANTS}
     table = {(name, layout): found[f"bracket_{name}_{layout}"] for name in VARIANTS for layout in LAYOUTS}
@@ -128,7 +154,7 @@ def recipe(layout: str) -> fc.Training:
     )
 
 
-def predicted(rows: Sequence[Row]) -> tuple[list[Bracket], dict[str, int]]:
+def predicted(rows: Sequence[Row], kept: Kept) -> tuple[list[Bracket], dict[str, int]]:
     """Return the brackets that could be predicted, and how many others there are, by reason."""
     brackets, reasons = [], dict[str, int]()
     fused = timm.layers.use_fused_attn()
@@ -137,7 +163,7 @@ def predicted(rows: Sequence[Row]) -> tuple[list[Bracket], dict[str, int]]:
         for at, row in enumerate(rows):
             progress(f"  {at + 1}/{len(rows)} {row.layout} {row.model}")
             try:
-                brackets.append(bracket(row))
+                brackets.append(kept.of(row))
             except (FxcostError, LookupError) as error:
                 progress(f"    {type(error).__name__}: {str(error)[:200]}")
                 reasons[type(error).__name__] = reasons.get(type(error).__name__, 0) + 1

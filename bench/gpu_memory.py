@@ -1,6 +1,6 @@
 """What a GPU will really hold, against measurements made by others.
 
-    python bench/gpu_memory.py [--data DIR] [--json] [--only allocator] ...
+    python bench/gpu_memory.py [--data DIR] [--json] [--only allocator] [--keep FILE] ...
 
 DIR/cuda_allocator holds memory histories of `torch.cuda.memory` from a cold start: NAME.csv.gz with columns
 i, action, addr, size and stream, and index.csv, which names the public repository of each (students'
@@ -36,17 +36,19 @@ class Amounts:
         programs: Random programs whose replays are compared with their bounds.
         models: timm's models whose brackets are compared, in each layout.
         seed: Of all that is drawn.
+        keep: A file for the brackets, from which an interrupted run goes on; None keeps nothing.
     """
 
     data: Path | None
     programs: int
     models: int
     seed: int
+    keep: Path | None
 
 
 PARTS: dict[str, Callable[[Amounts], dict[str, Any]]] = {
     "allocator": lambda amounts: allocator.figures(amounts.data, amounts.programs, amounts.seed),
-    "brackets": lambda amounts: brackets.figures(amounts.data, amounts.models, amounts.seed),
+    "brackets": lambda amounts: brackets.figures(amounts.data, amounts.models, amounts.seed, amounts.keep),
     "tables": lambda amounts: tables.figures(amounts.data),
 }
 
@@ -61,7 +63,8 @@ PARTS: dict[str, Callable[[Amounts], dict[str, Any]]] = {
     help="Folder of the measurements, else the environment's FXCOST_MEASUREMENTS.",
 )
 @click.option("--programs", default=10_000, show_default=True, help="Random programs within bounds.")
-@click.option("--models", default=140, show_default=True, help="timm's models, in each layout.")
+@click.option("--models", default=130, show_default=True, help="timm's models, in each layout.")
+@click.option("--keep", type=click.Path(path_type=Path), help="File for the brackets, to go on from later.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all that is drawn.")
 def main(as_json: bool, only: tuple[str, ...], **amounts: Any) -> None:
     """Print the figures of a GPU's memory."""

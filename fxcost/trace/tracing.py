@@ -21,7 +21,7 @@ from fxcost.program import Program, Source
 from fxcost.space import Config, Dynamic
 from fxcost.trace.alternatives import Alternatives
 from fxcost.trace.construction import model_modules, symbolic_construction
-from fxcost.trace.cuda import Gpu, imposed
+from fxcost.trace.cuda import Gpu, copying, imposed
 from fxcost.trace.declared import chosen, domains_of, is_open
 from fxcost.trace.dynamic import AnsweringEnv, DataAnswers
 from fxcost.trace.finishing import finished
@@ -230,6 +230,7 @@ class _Run:
             imposed(self.subject.gpu, self.use.recipe.attention),
             self.fake_mode,
             self.recorder,
+            copying(self.subject.gpu),
         ):
             yield
 

@@ -27,3 +27,17 @@ def test_a_gpt_in_bf16_asks_for_what_it_does_on_a_gpu_and_reserves_as_much() -> 
     )
     assert memory.live + workspaces == real["peak_requested"]
     assert memory.reserved == real["peak_reserved"]
+
+
+@pytest.mark.parametrize("config", [CONFIG, CONFIG | {"width": 512, "batch": 5, "depth": 2}])
+def test_in_fp32_what_cublas_copies_of_a_sum_s_gradient_is_counted(config: dict) -> None:
+    """What is reserved for the second one differs by 10 MiB, for a reason that is not known."""
+    real = real_cuda.training_step("examples.gpt:gpt", config, optimizer="SGD", options=RATE, capability=89)
+    recipe = fc.Training(torch.optim.SGD, options=RATE)
+    memory = fc.cost(gpt, training=recipe, device="rtx-4090", cache=False).gpu_memory(**config)
+    asked = memory.requests
+    workspaces = sum(
+        size for size, storage in zip(asked.events.sizes, asked.storages, strict=True) if storage < 0
+    )
+    assert memory.live + workspaces == real["peak_requested"]
+    assert memory.reserved == pytest.approx(real["peak_reserved"], rel=0.015)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import re
 from collections import Counter
@@ -88,6 +89,8 @@ def test_a_causal_call_with_more_keys_than_queries_is_not_for_flash():
 
 @pytest.mark.parametrize("factory", [resnet, gpt, vit], ids=["resnet", "gpt", "vit"])
 def test_where_all_choices_but_attention_are_alike_a_gpu_s_peak_equals_a_real_run_on_a_cpu(factory):
+    factory = copy.copy(factory)
+    factory.loss = lambda output: output.square().sum()  # cuBLAS would copy the gradient of a plain sum
     options = {"lr": 0.1, "momentum": 0.9, "foreach": True}
     training = fc.Training(torch.optim.SGD, options=options, attention="math", clip_norm=1.0, accumulation=2)
     config = factory.space.config(
@@ -135,6 +138,15 @@ def by_hand(factory_by_hand):
         return ByHand(width, factory_by_hand)
 
     return net
+
+
+def test_expanded_factors_are_copied_on_a_gpu_and_only_there():
+    factors = fc.model(batch=fc.Int(2, 64), example=lambda batch: torch.zeros(batch, 32))(
+        lambda: nn.Linear(32, 512, bias=False)
+    )
+    gpu, cpu = (operators(factors, each, fc.Training(torch.optim.SGD), batch=8) for each in (ADA, None))
+    assert gpu["clone.default"] - cpu["clone.default"] == 1
+    assert gpu["mm.default"] == cpu["mm.default"] == 2
 
 
 def test_autocast_of_a_gpu_makes_the_tensors_that_explicit_casts_make():

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from fxcost.trace.cuda.gpu import Gpu
 from fxcost.trace.cuda.imposing import imposed
+from fxcost.trace.cuda.products import copying
 
-__all__ = ["Gpu", "imposed"]
+__all__ = ["Gpu", "copying", "imposed"]
