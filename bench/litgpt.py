@@ -108,6 +108,7 @@ class Run:
             torch.optim.AdamW,
             precision="bf16-true",
             accumulation=1 if self.lora else 2,
+            keep_output=True,
             loss=loss,
         )
 

@@ -26,7 +26,6 @@ from transformers import (
 )
 
 import fxcost as fc
-from bench.decoder import held
 from bench.litgpt import NotModelled
 from fxcost.factory import ModelFactory
 
@@ -72,7 +71,9 @@ class Run:
             )
         if self.model in IMAGES:
             return fc.Training(torch.optim.SGD, options={"lr": 0.01}, precision=precision, loss=classified)
-        return fc.Training(torch.optim.Adam, precision=precision, set_to_none=False, loss=of_output)
+        return fc.Training(
+            torch.optim.Adam, precision=precision, set_to_none=False, keep_output=True, loss=of_output
+        )
 
     def factory(self) -> ModelFactory:
         """Return the model with its batch."""
@@ -108,8 +109,9 @@ def sounds(batch: int) -> dict[str, torch.Tensor]:
 
 
 def of_output(output: Any) -> torch.Tensor:
-    """Return the loss that a model calculates; the step keeps its output until it is done."""
-    return held(output.loss, output)
+    """Return the loss that a model calculates."""
+    loss: torch.Tensor = output.loss
+    return loss
 
 
 def classified(output: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import torch
 
 import fxcost as fc
 from bench import litgpt, milabench, tables
-from bench.decoder import Decoder, Lora, Setting, held
+from bench.decoder import Decoder, Lora, Setting
 
 SMALL = Setting(2, 32, 4, 2, 64, 96, rotary=0.5)
 
@@ -97,13 +96,3 @@ def test_errors_are_signed_and_counted_below() -> None:
         "within_7_percent": 33.3,
         "under_percent": 33.3,
     }
-
-
-def test_the_output_of_a_step_lives_until_it_is_done() -> None:
-    output = [torch.ones(3, requires_grad=True) * 2]
-    loss = held(output[0].sum(), output)
-    kept = weakref.ref(output[0])
-    del output
-    assert kept() is not None
-    del loss
-    assert kept() is None
