@@ -41,6 +41,10 @@ class UnknownDeviceError(FxcostError, LookupError):
     """No device of the catalogue has this name."""
 
 
+class MeasurementError(FxcostError, RuntimeError):
+    """What was to be measured cannot be, on this machine or in this process."""
+
+
 class FactoryError(FxcostError, RuntimeError):
     """The user's factory, example, model or loss raised while it was traced.
 

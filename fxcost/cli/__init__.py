@@ -1,4 +1,4 @@
-"""The command line: `fxcost cost`, `check`, `solve`, `memory`, `regions`, `devices` and `cache`.
+"""The command line: `fxcost cost`, `check`, `solve`, `memory` and others, each in a file of its name.
 
 Commands import torch when they run, so that `fxcost --help` is quick.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from fxcost.cli.cache import cache_command
+from fxcost.cli.calibrate import calibrate_command
 from fxcost.cli.check import check_command
 from fxcost.cli.commands import Commands
 from fxcost.cli.cost import cost_command
@@ -15,6 +16,7 @@ from fxcost.cli.devices import devices_command
 from fxcost.cli.memory import memory_command
 from fxcost.cli.regions import regions_command
 from fxcost.cli.solve import solve_command
+from fxcost.cli.validate import validate_command
 
 __all__ = ["main"]
 
@@ -30,6 +32,8 @@ __all__ = ["main"]
         regions_command,
         devices_command,
         cache_command,
+        calibrate_command,
+        validate_command,
     ],
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fxcost import units
+from fxcost.devices.sealing import checked
 from fxcost.errors import DeclarationError, UnitError
 
 Choice = TypeVar("Choice", bound=enum.StrEnum)
@@ -118,7 +119,7 @@ def overheads(file: str | PathLike[str] | None = None) -> tuple[Overhead, ...]:
     """Return every row: a file's own first, then the built-in ones.
 
     Args:
-        file: TOML of the same form as `fxcost/devices/overheads.toml`.
+        file: TOML of the same form as `fxcost/devices/overheads.toml`, such as `fxcost calibrate` writes.
 
     Raises:
         DeclarationError: The file cannot be read; the message names its row and field.
@@ -132,7 +133,7 @@ def overheads(file: str | PathLike[str] | None = None) -> tuple[Overhead, ...]:
         return builtin
     path = Path(file)
     try:
-        return _rows(path.read_text(encoding="utf-8"), str(path)) + builtin
+        return _rows(checked(path.read_text(encoding="utf-8"), str(path)), str(path)) + builtin
     except (OSError, UnicodeDecodeError) as error:
         raise DeclarationError(f"{path}: cannot be read: {error}") from error
 

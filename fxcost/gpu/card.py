@@ -40,7 +40,8 @@ class Card:
         release: Of torch.
         margin: By which part of it the capacity that a step needs may be wrong before whether it fits is too
             close to call.
-        overheads: TOML of what is on a GPU besides tensors; its rows go before those of fxcost.
+        overheads: TOML of what is on a GPU besides tensors, as `fxcost calibrate` writes it; its rows go
+            before those of fxcost.
 
     >>> Card.of("rtx-4090").device.full_name
     'NVIDIA GeForce RTX 4090'
@@ -76,8 +77,8 @@ class Card:
 
     @property
     def usable(self) -> int:
-        """Bytes that the allocator can have, a forecast: all but the CUDA context's."""
-        return self.device.memory - self.row("CUDA context").nbytes
+        """Bytes that the allocator can have, a forecast: all but the CUDA context's and the driver's."""
+        return self.device.memory - self.row("CUDA context").nbytes - self.row("driver's share").nbytes
 
     def row(self, name: str) -> Overhead:
         """Return what of a name there is besides tensors."""

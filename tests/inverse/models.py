@@ -27,10 +27,16 @@ def vit():
     )
 
 
-FACTORIES = {"resnet": resnet, "vit": vit, "gpt": gpt}
+@fc.model(batch=fc.Int(2, 4096), example=lambda batch: torch.zeros(batch, 256))
+def layers():
+    return torch.nn.Sequential(torch.nn.Linear(256, 4096), torch.nn.Tanh(), torch.nn.Linear(4096, 256))
+
+
+FACTORIES = {"resnet": resnet, "vit": vit, "gpt": gpt, "layers": layers}
 SETTINGS = {
     "resnet": {"batch": 16},
     "vit": {"batch": 32},
+    "layers": {"batch": 4096},
     "gpt": {"width": 256, "heads": 4, "depth": 3, "batch": 4, "seq": 512},
 }
 

@@ -27,7 +27,7 @@ def needed_with(name: str, modules: tuple[str, ...]) -> int:
     return alone.gpu_memory(**setting).capacity.enough
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", ["resnet", "vit", "gpt"])
 def test_what_is_found_is_what_trying_all_counts_finds(name):
     cost, setting = cost_of(name), SETTINGS[name]
     roomy = fc.least_checkpointing(cost, None, PATTERNS[name], **setting)

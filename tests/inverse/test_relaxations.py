@@ -100,12 +100,13 @@ def test_checkpointing_segments_that_grow_and_the_next_card_are_tried():
 
 
 def test_gradients_that_are_kept_can_be_set_to_none():
-    assert change_of(without(MIB, "vit", set_to_none=False), "set_to_none=True").memory.room >= -MIB
-    assert not [each for each in without(8 * MIB, "vit").changes if each.change.startswith("set_to_none")]
+    found = without(MIB, "layers", set_to_none=False)
+    assert change_of(found, "set_to_none=True").memory.live <= found.memory.live
+    assert not [each for each in without(MIB, "layers").changes if each.change.startswith("set_to_none")]
 
 
 def test_what_a_card_cannot_multiply_is_not_offered():
-    found = fc.relaxations(cost_of("resnet"), card_with(20 * MIB, "t4"), **SETTINGS["resnet"])
+    found = fc.relaxations(cost_of("layers"), card_with(20 * MIB, "t4"), **SETTINGS["layers"])
     precise = [each.change for each in found.changes if each.change.startswith("precision")]
     assert precise == ['precision="fp16-mixed"']
 

@@ -13,7 +13,7 @@ from fxcost.gpu import Fit
 from tests.inverse.models import SETTINGS, card_with, cost_of
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", ["resnet", "vit", "gpt"])
 def test_no_smaller_card_fits_and_the_one_found_does(name):
     cost, setting = cost_of(name), SETTINGS[name]
     needed = cost.gpu_memory(**setting).capacity.enough

@@ -39,7 +39,9 @@ def missing() -> str:
     return f"there is no {absent[0]}" if absent else ""
 
 
-def called(target: str, argument: object, *, total: int = 2**40, capability: int = 89) -> object:
+def called(
+    target: str, argument: object, *, total: int = 2**40, capability: int = 89, **pretended: object
+) -> object:
     """Return what a function returns to a process that believes in a GPU: `package.module:function`.
 
     Its argument, and what it returns, are written as JSON.
@@ -49,12 +51,14 @@ def called(target: str, argument: object, *, total: int = 2**40, capability: int
         argument: Its only one.
         total: Bytes of the card.
         capability: Such as 90: what its operators choose depends on it.
+        **pretended: What else the driver says, as pretend_cuda.c reads it: `context=2**28`.
     """
+    more = {f"PRETEND_{name.upper()}": str(value) for name, value in pretended.items()}
     with environment(total, capability) as variables:
         done = subprocess.run(
             [sys.executable, "-W", "ignore", __file__, target],
             input=json.dumps(argument),
-            env=variables,
+            env=variables | more,
             capture_output=True,
             text=True,
             check=False,

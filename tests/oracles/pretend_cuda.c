@@ -9,8 +9,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { OUT_OF_MEMORY = 2, NOT_READY = 600, NVML_NOT_SUPPORTED = 3, TO_HOST = 2 };
+enum { OUT_OF_MEMORY = 2, NOT_READY = 600, NVML_NOT_SUPPORTED = 3, NVML_INSUFFICIENT_SIZE = 7, TO_HOST = 2 };
 enum { CUDNN_HEURISTIC_RESULTS = 202, CUDNN_INT64 = 3 };
 /* Sizes of structures, at least, and offsets into them. */
 enum { PROPERTIES = 1008, TOTAL_GLOBAL_MEMORY = 288, KERNEL_ATTRIBUTES = 144, POINTER_ATTRIBUTES = 32, ALGORITHM = 96 };
@@ -42,6 +43,13 @@ static size_t card(void) {
     return total ? strtoull(total, 0, 10) : (size_t)1 << 40;
 }
 
+/* What the driver says is more: its own share, and a context for the process that has used the card. */
+static size_t of_environment(const char *name) {
+    const char *given = getenv(name);
+    return given ? strtoull(given, 0, 10) : 0;
+}
+static size_t held(void) { return used ? used + of_environment("PRETEND_CONTEXT") : 0; }
+
 static size_t addresses(size_t size, size_t alignment) {
     size_t address = (next_address + alignment - 1) / alignment * alignment;
     next_address = address + (size + 2 * MIB - 1) / (2 * MIB) * (2 * MIB);
@@ -63,6 +71,7 @@ int cudaInitDevice(int device, unsigned flags, unsigned more) { return 0; }
 int cudaGetDeviceProperties(char *properties, int device) {
     size_t total = card();
     memset(properties, 0, PROPERTIES);
+    if (getenv("PRETEND_NAME")) strncpy(properties, getenv("PRETEND_NAME"), 255);
     memcpy(properties + TOTAL_GLOBAL_MEMORY, &total, sizeof total);
     for (size_t at = 0; at < sizeof PROPERTY / sizeof *PROPERTY; at++) put(properties, PROPERTY[at].offset, PROPERTY[at].value);
     put(properties, 360, capability() / 10);
@@ -232,10 +241,30 @@ int cuDeviceGetAttribute(int *value) { return attribute(value); }
 
 /* And of libnvidia-ml.so.1. */
 int nvmlInit_v2(void) { return 0; }
+int nvmlInitWithFlags(unsigned flags) { return 0; }
 int nvmlDeviceGetHandleByPciBusId_v2(const char *bus, size_t *device) { *device = 8; return 0; }
 int nvmlDeviceGetGpuFabricInfoV(size_t device, void *fabric) { return NVML_NOT_SUPPORTED; }
 int nvmlDeviceGetNvLinkRemoteDeviceType(void) { return NVML_NOT_SUPPORTED; }
 int nvmlDeviceGetNvLinkRemotePciInfo_v2(void) { return NVML_NOT_SUPPORTED; }
 int nvmlDeviceGetComputeRunningProcesses(size_t device, unsigned *count) { *count = 0; return 0; }
+int nvmlDeviceGetHandleByUUID(const char *uuid, size_t *device) { *device = 8; return 0; }
+int nvmlShutdown(void) { return 0; }
+int nvmlSystemGetDriverVersion(char *version, unsigned size) { strncpy(version, "580.0-pretend", size); return 0; }
+int nvmlDeviceGetMemoryInfo(size_t device, unsigned long long info[3]) {
+    info[0] = card() + of_environment("PRETEND_SHARE");
+    info[2] = held() + of_environment("PRETEND_OTHERS");
+    info[1] = info[0] - info[2];
+    return 0;
+}
+/* One process: this one, under another number in a "container"; "hidden" tells no memory, as Windows does. */
+typedef struct { unsigned pid; unsigned long long memory; unsigned instances[2]; } Process;
+int nvmlDeviceGetComputeRunningProcesses_v3(size_t device, unsigned *count, Process *processes) {
+    const char *kind = getenv("PRETEND_PROCESS");
+    int hidden = kind && !strcmp(kind, "hidden"), container = kind && !strcmp(kind, "container");
+    if (*count < 1) return NVML_INSUFFICIENT_SIZE;
+    *count = 1;
+    processes[0] = (Process){container ? 1 : (unsigned)getpid(), hidden ? ~0ull : held(), {0, 0}};
+    return 0;
+}
 int nvmlDeviceGetCount_v2(unsigned *count) { *count = 1; return 0; }
 int nvmlSystemGetCudaDriverVersion_v2(int *version) { *version = 13000; return 0; }
