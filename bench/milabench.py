@@ -3,7 +3,8 @@
 DIR/milabench/scaling.csv holds config/scaling/*.yaml of github.com/mila-iqia/milabench: MiB that nvidia-smi
 showed. Settings are those of its config/base.yaml, benchmarks/torchvision/main.py (SGD, autocast and a
 GradScaler where the precision has fp16), benchmarks/huggingface (Adam, gradients never set to None),
-benchmarks/lightning/main.py (Adam, autocast to bf16) and timm's train.py.
+benchmarks/lightning/main.py (Adam, autocast to bf16), benchmarks/torchvision_ddp/main.py (SGD, autocast to
+bf16 around both passes, the output in a variable) and timm's train.py.
 """
 
 from __future__ import annotations
@@ -34,8 +35,13 @@ IMAGES = {
     "convnext_large": "convnext_large",
     "regnet_y_128gf": "regnet_y_128gf",
     "lightning": "resnet152",
+    "lightning-gpus": "resnet152",
+    "resnet152-ddp-gpus": "resnet152",
 }
 """By benchmark, torchvision's model."""
+
+GPUS = 8
+"""Of a machine; with DistributedDataParallel each of several takes as much."""
 
 OTHERS = {
     "resnet50-noio": "a forward pass in fp32 comes before the training",
@@ -57,11 +63,27 @@ class Run:
     mixed: bool
     batch: int
 
+    @property
+    def gpus(self) -> int:
+        """How many GPUs train the model together."""
+        return GPUS if self.model.endswith("-gpus") else 1
+
     def recipe(self) -> fc.Training:
         """Return how it trains."""
         precision = "fp16-mixed" if self.mixed else "fp32"
-        if self.model == "lightning":
-            return fc.Training(torch.optim.Adam, precision="bf16-mixed", loss=classified)
+        if self.model in {"lightning", "lightning-gpus"}:
+            parallel = None if self.model == "lightning" else fc.Parallel(dp=self.gpus)
+            return fc.Training(torch.optim.Adam, precision="bf16-mixed", loss=classified, parallel=parallel)
+        if self.model == "resnet152-ddp-gpus":
+            return fc.Training(
+                torch.optim.SGD,
+                options={"lr": 1e-3},
+                precision="bf16-mixed",
+                backward_in_autocast=True,
+                keep_output=True,
+                loss=classified,
+                parallel=fc.Parallel(dp=self.gpus),
+            )
         if self.model == "focalnet":
             return fc.Training(
                 torch.optim.SGD,
@@ -84,7 +106,7 @@ class Run:
         if self.model == "focalnet":
             return fc.model(batch=whole, example=images)(lambda: timm.create_model("focalnet_base_lrf"))
         name = IMAGES[self.model]
-        inputs = halves if self.mixed and self.model != "lightning" else images
+        inputs = halves if self.mixed and "152" not in name else images
         return fc.model(batch=whole, example=inputs)(lambda: torchvision.models.get_model(name))
 
 
@@ -159,6 +181,8 @@ def run(row: dict[str, str]) -> Run:
         raise NotModelled("no CUDA card" if row["gpu"].startswith("MI") else "the card is not named")
     if row["bench"] in OTHERS:
         raise NotModelled(OTHERS[row["bench"]])
+    if row["bench"] in IMAGES:
+        return Run(row["bench"], True, int(row["batch_size"]))
     if row["bench"].endswith("-gpus"):
         raise NotModelled("several GPUs")
     model, *precision = row["bench"].split("-", 1)

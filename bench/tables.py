@@ -186,9 +186,9 @@ def memory(run: Run, card: fc.Card) -> GpuMemory:
     domain, config = Domain(factory.space), factory.space.config(batch=run.batch)
     program = trace(subject, domain, config)
     sizes = Sizes(program, Assumptions(domain).normaliser(program.questions))
-    return gpu_memory(
-        sizes, domain.encode(config), config, card, traced=card, channels_last=recipe.channels_last
-    )
+    values = domain.encode(config)
+    gpus = run.gpus if isinstance(run, milabench.Run) else 1
+    return gpu_memory(sizes, values, config, card, traced=card, channels_last=recipe.channels_last, gpus=gpus)
 
 
 def judged(rows: Sequence[Compared]) -> dict[str, Any]:

@@ -186,6 +186,7 @@ class Cost:
             self.card_of(device),
             traced=self.card,
             channels_last=recipe.channels_last,
+            gpus=int(self.gpus(**checked)),
         )
 
     def largest_on(self, device: str | Device | Card | None, name: str, **config: Any) -> Largest:

@@ -24,6 +24,8 @@ from fxcost.space import Config
 
 CONTEXT = "CUDA context"
 CONVOLUTION = "convolution workspace"
+NCCL = "NCCL communicator"
+PAIR = 2
 RESIDENT = (Role.PARAMETER, Role.BUFFER, Role.OPTIMIZER_STATE)
 
 
@@ -80,6 +82,12 @@ class GpuMemory:
         return self.replay.peak_reserved
 
     @property
+    def usable(self) -> int:
+        """Bytes that the allocator can have: all but the CUDA context's, and the communicator's."""
+        held = sum(term.nbytes for term in self.terms if term.name.startswith(NCCL))
+        return self.card.usable - held
+
+    @property
     def resident(self) -> int:
         """Bytes of weights, buffers and optimizer states: alive at once, whatever operators a GPU takes."""
         held = self.requests.by_role()
@@ -88,7 +96,7 @@ class GpuMemory:
     @property
     def room(self) -> int:
         """By how many bytes the usable memory is more than what is just enough; below 0 where it is less."""
-        return self.card.usable - self.capacity.enough
+        return self.usable - self.capacity.enough
 
     @property
     def operators(self) -> str:
@@ -99,7 +107,7 @@ class GpuMemory:
     def fit(self) -> Fit:
         """Whether the GPU completes a step."""
         least = self.live if self.card.runs_as(self.traced) else 0
-        return Fit.of(least, self.capacity.enough, self.card.usable, self.card.margin)
+        return Fit.of(least, self.capacity.enough, self.usable, self.card.margin)
 
     def write_snapshot(self, file: str | PathLike[str]) -> None:
         """Write what the allocator does as PyTorch's memory snapshot, with the lines that ask.
@@ -127,7 +135,7 @@ class GpuMemory:
         wide = [max(len(row[column]) for row in rows) for column in range(2)]
         table = [f"{size:>{wide[0]}}  {name:<{wide[1]}}  {basis}" for size, name, basis in rows]
         needed, usable = (
-            units.format(number, units.Unit.BYTES) for number in (self.capacity.enough, self.card.usable)
+            units.format(number, units.Unit.BYTES) for number in (self.capacity.enough, self.usable)
         )
         answer = (
             f"{self.fit} on {self.card.device.name}: {needed} needed, {usable} usable, "
@@ -148,7 +156,7 @@ class GpuMemory:
             "reserved": self.reserved,
             "shown": self.shown,
             "at_most": self.at_most,
-            "usable": self.card.usable,
+            "usable": self.usable,
             "margin": self.card.margin,
             "fit": str(self.fit),
             "terms": [
@@ -166,6 +174,7 @@ def gpu_memory(
     *,
     traced: Card | None,
     channels_last: bool = False,
+    gpus: int = 1,
 ) -> GpuMemory:
     """Return a configuration's memory on a GPU.
 
@@ -176,6 +185,7 @@ def gpu_memory(
         card: The GPU.
         traced: The card whose choices of operators and types the program has, None for the CPU's.
         channels_last: Whether convolutions have nothing to convert.
+        gpus: How many GPUs train together: more than one have a communicator.
     """
     workspaces = tuple(card.workspaces(sizes))
     asked = requests(sizes, values, workspaces)
@@ -184,7 +194,10 @@ def gpu_memory(
     done = replay(asked.events, card.settings)
     convolution = largest_convolution(sizes, values)
     extra, most = (card.row(name) for name in (CONVOLUTION, f"{CONVOLUTION}, at most"))
-    outside = (_term(extra, convolution), _term(card.row(CONTEXT), convolution))
+    rows = [extra, card.row(CONTEXT)]
+    if gpus > 1:
+        rows.append(card.row(f"{NCCL} of two" if gpus == PAIR else NCCL))
+    outside = [_term(row, convolution) for row in rows]
     shown = done.peak_reserved + sum(term.nbytes for term in outside)
     basis = "exact" if card.runs_as(traced) else f"exact, on {_name_of(traced, card)}"
     terms = (*_inside(sizes, values, asked, done, basis), *outside)

@@ -57,7 +57,7 @@ class Memory:
             ),
         ]
         verdict = Text.assemble((str(gpu.fit), STYLES[gpu.fit]), f" on {card.device.full_name}")
-        remark = f"{_bytes(card.usable)} usable, a forecast; margin {card.margin:.0%}"
+        remark = f"{_bytes(gpu.usable)} usable, a forecast; margin {card.margin:.0%}"
         return Group(
             self.subject.heading(),
             Text(),

@@ -58,7 +58,7 @@ def _alive(axes: Axes, memory: GpuMemory) -> None:
     axes.stackplot(events, *(stack / GIB for stack in stacks.values()), labels=list(stacks), step="post")
     reserved = memory.replay.reserved / GIB
     axes.step(events, reserved, color="black", where="post", label="reserved", linewidth=1)
-    usable = memory.card.usable / GIB
+    usable = memory.usable / GIB
     if usable < 2 * reserved.max(initial=0):
         axes.axhline(usable, color="red", linestyle="--", label="usable")
 

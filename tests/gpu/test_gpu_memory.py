@@ -146,6 +146,19 @@ def test_in_fp32_convolutions_convert_nothing():
     assert conversions(*sizes_of(resnet, "fp32")) == {}
 
 
+def test_gpus_that_train_together_have_a_communicator_which_leaves_less_for_the_allocator():
+    cost = fc.cost(
+        layer,
+        training=fc.Training(torch.optim.SGD, parallel=fc.Parallel(dp=fc.Choice(1, 2, 8))),
+        device="h200",
+    )
+    one, two, eight = (cost.gpu_memory(width=512, batch=4, dp=dp) for dp in (1, 2, 8))
+    names = [{term.name for term in each.terms if "NCCL" in term.name} for each in (one, two, eight)]
+    assert names == [set(), {"NCCL communicator of two"}, {"NCCL communicator"}]
+    (communicator,) = (term.nbytes for term in eight.terms if "NCCL" in term.name)
+    assert one.usable - eight.usable == communicator
+
+
 def test_attention_that_is_fused_does_not_keep_its_weights():
     recipe = fc.Training(torch.optim.AdamW, precision="bf16-mixed")
     config = SMALL | {"seq": 1024}
