@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from fxcost.trace.parallel import arranged
+from fxcost.trace.parallel import arranged, running
 from fxcost.trace.parallel.numbers import typical
 from fxcost.trace.precision import Precision
 from fxcost.trace.preparing import tensors_of
@@ -70,7 +70,7 @@ class Step:
 
     def loss(self) -> torch.Tensor:
         """Run the model and return the loss of a micro-batch."""
-        with self.autocast(backward=False):
+        with self.autocast(backward=False), running(self.training.parallel):
             loss = self.loss_of(self.kept_output() if self.training.keep_output else self.call())
             return loss if self.training.accumulation == 1 else loss / typical(self.training.accumulation)
 

@@ -15,27 +15,37 @@ from unittest.mock import patch
 
 import torch
 import torch.distributed as dist
-from torch.distributed.device_mesh import init_device_mesh
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.distributed._functional_collectives import AsyncCollectiveTensor
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.distributed.tensor import DTensor
+from torch.distributed.tensor.parallel import parallelize_module
 from torch.futures import Future
 from torch.nn.parallel import DistributedDataParallel
 from torch.testing._internal.distributed.fake_pg import FakeStore
+from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.checkpoint import checkpoint
 
 from tests.oracles import memory
 
 STEPS_BEFORE = 2
+WRAPPERS = (DTensor, AsyncCollectiveTensor)
+"""Tensors without memory of their own."""
 
 
 class Recorder(memory.StorageRecorder):
     """Follows storages from the model's construction on, also those whose size changes."""
 
     def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
-        if any(issubclass(kind, DTensor) for kind in types):
+        if any(issubclass(kind, WRAPPERS) for kind in types):
             return NotImplemented  # runs operators on local tensors, which come here
         return super().__torch_dispatch__(operator, types, args, kwargs)
+
+    def see(self, tensor):
+        if not isinstance(tensor, (FakeTensor, *WRAPPERS)):  # DTensor finds shapes with fake tensors
+            super().see(tensor)
 
     @contextlib.contextmanager
     def watching(self):
@@ -50,7 +60,17 @@ class Recorder(memory.StorageRecorder):
                 self.peak = max(self.peak, self.alive)
             return result
 
-        with patch.object(torch.UntypedStorage, "resize_", resized), self:
+        join = DeviceMesh._concatenate
+
+        def joined(*meshes):
+            with _disable_current_modes():  # makes a tensor of ranks, in the host's memory
+                return join(*meshes)
+
+        with (
+            patch.object(torch.UntypedStorage, "resize_", resized),
+            patch.object(DeviceMesh, "_concatenate", joined),
+            self,
+        ):
             yield self
 
 
@@ -72,9 +92,7 @@ class Gpus:
         """Return the most bytes alive in the third step."""
         dist.init_process_group("fake", store=FakeStore(), rank=self.rank, world_size=self.world_size)
         try:
-            self.mesh = init_device_mesh(
-                "cpu", (self.world_size,)
-            )  # holds a tensor of ranks, in the host's memory
+            self.mesh = self.made_mesh()  # holds a tensor of ranks, in the host's memory
             with memory.rested_collector(), Recorder([]).watching() as recorder:
                 return self._peak(recorder, factory, config)
         finally:
@@ -106,6 +124,9 @@ class Gpus:
             torch.nn.utils.clip_grad_norm_(model.parameters(), self.norm, foreach=True)
         optimizer.step()
         optimizer.zero_grad(set_to_none=self.set_to_none)
+
+    def made_mesh(self):
+        return init_device_mesh("cpu", (self.world_size,))
 
     def autocasting(self):
         return contextlib.nullcontext() if self.autocast is None else torch.autocast("cpu", self.autocast)
@@ -147,6 +168,16 @@ class Ddp(Gpus):
 
 
 @dataclass
+class Tp(Gpus):
+    """`parallelize_module`; `plan` makes the plan, as plans are used once."""
+
+    plan: object = None
+
+    def wrapped(self, model):
+        return parallelize_module(model, self.mesh, self.plan(), src_data_rank=None)
+
+
+@dataclass
 class Fsdp(Gpus):
     """`fully_shard` of some modules and of the model; `units` tells, of a module, whether it is one."""
 
@@ -154,8 +185,20 @@ class Fsdp(Gpus):
     reshard: bool | None = None
     param_dtype: torch.dtype | None = None
     reduce_dtype: torch.dtype | None = None
+    plan: object = None
+    tp: int = 1
+
+    def made_mesh(self):
+        if self.plan is None:
+            return super().made_mesh()
+        sizes = self.world_size // self.tp, self.tp
+        mesh = init_device_mesh("cpu", sizes, mesh_dim_names=("dp", "tp"))
+        self.tp_mesh = mesh["tp"]
+        return mesh["dp"]
 
     def wrapped(self, model):
+        if self.plan is not None:
+            parallelize_module(model, self.tp_mesh, self.plan(), src_data_rank=None)
         policy = MixedPrecisionPolicy(param_dtype=self.param_dtype, reduce_dtype=self.reduce_dtype)
         options = {"mesh": self.mesh, "reshard_after_forward": self.reshard, "mp_policy": policy}
         for module in reversed(list(model.modules())):
@@ -167,7 +210,7 @@ class Fsdp(Gpus):
         """Return the bytes of the parameters' and of the optimizer states' storages."""
         dist.init_process_group("fake", store=FakeStore(), rank=self.rank, world_size=self.world_size)
         try:
-            self.mesh = init_device_mesh("cpu", (self.world_size,))
+            self.mesh = self.made_mesh()
             model, batch = memory.real_model(factory, config), memory.real_batch(factory, config)
             wrapped = self.wrapped(model)
             optimizer = self.optimizer_of(model)

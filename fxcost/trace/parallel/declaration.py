@@ -25,7 +25,8 @@ class Parallel:
     `fc.Int` and `fc.Choice` may stand for a value: then it is a hyperparameter, named as the field is.
 
     Args:
-        dp: On how many GPUs the batch is divided. Each of them has a batch as large as the example.
+        dp: On how many GPUs the batch is divided. Each of them has a batch as large as the example. Where it
+            is given as 1, no wrapper is there; one of several values may be 1, too, and wrappers are there.
         zero: What data parallel GPUs do not all keep: 0, nothing (`DistributedDataParallel`); 1, the
             optimizer's states (the same with `ZeroRedundancyOptimizer`); 2, gradients, too, and weights
             outside of the forward and backward passes (`fully_shard` with `reshard_after_forward=False`); 3,
@@ -34,6 +35,9 @@ class Parallel:
             `Checkpointing(modules=...)` has them; None for no module but the model.
         param_dtype: As in `MixedPrecisionPolicy`, for `fully_shard`; its `cast_forward_inputs` is True.
         reduce_dtype: As in `MixedPrecisionPolicy`.
+        tp: Among how many GPUs layers are divided; there are `dp` times as many.
+        plan: How layers are divided, as in `parallelize_module`: by pattern of module names, the style. Sizes
+            that are divided are to be multiples of `tp`.
         gradient_as_bucket_view: As in `DistributedDataParallel`.
         broadcast_buffers: As in `DistributedDataParallel`.
 
@@ -51,6 +55,8 @@ class Parallel:
     units: Policy | AnyDomain | None = None
     param_dtype: torch.dtype | None = None
     reduce_dtype: torch.dtype | None = None
+    tp: int | AnyDomain = field(default=1, metadata={OPEN: True})
+    plan: Mapping[str, Any] | None = None
     gradient_as_bucket_view: bool = False
     broadcast_buffers: bool = True
 
@@ -58,6 +64,11 @@ class Parallel:
         if leaves_open(self):
             return
         check_count(self.dp, "Parallel(dp=")
+        check_count(self.tp, "Parallel(tp=")
+        if self.plan is None and not (isinstance(self.tp, int) and self.tp == 1):
+            raise DeclarationError(
+                "Parallel(tp=...): how layers are divided is the plan's to say; write plan=, too"
+            )
         zero: Any = self.zero
         if zero not in STAGES:
             known = ", ".join(map(str, STAGES))
@@ -79,4 +90,4 @@ class Parallel:
     def factors(self) -> tuple[int | str, ...]:
         """The numbers whose product is how many GPUs there are; a hyperparameter is given by its name."""
         domains = domains_of(self)
-        return tuple(name if name in domains else getattr(self, name) for name in ("dp",))
+        return tuple(name if name in domains else getattr(self, name) for name in ("dp", "tp"))

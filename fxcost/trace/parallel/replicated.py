@@ -86,7 +86,7 @@ class Replicated(Arrangement):
         flying: deque[torch.Tensor] = deque(maxlen=IN_FLIGHT)
         for buffers in by_type.values():
             if sum(buffer.nbytes for buffer in buffers) > BROADCAST_BYTES:
-                raise FactoryError(
+                raise ValueError(
                     "DistributedDataParallel broadcasts more than 250 MiB of buffers in several buckets, "
                     "which is not modelled; write broadcast_buffers=False"
                 )

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from fxcost.errors import FactoryError
-from fxcost.trace.parallel.numbers import WHOLE
+from fxcost.trace.parallel.numbers import WHOLE, whole_shape
 from fxcost.trace.recorder import Recorder
 
 
@@ -58,7 +58,7 @@ class Shard:
                 torch.as_strided(flat, weight.shape, weight.stride()), requires_grad=weight.requires_grad
             )
         parameter = nn.Parameter(part, requires_grad=weight.requires_grad)
-        parameter.__dict__[WHOLE] = tuple(weight.shape)
+        parameter.__dict__[WHOLE] = whole_shape(weight)
         return cls(parameter, part.view(-1), whole, flat)
 
     @property
