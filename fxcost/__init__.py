@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from fxcost.space import Int as Int
     from fxcost.space import Space as Space
     from fxcost.trace import Checkpointing as Checkpointing
+    from fxcost.trace import EightBit as EightBit
     from fxcost.trace import Inference as Inference
     from fxcost.trace import Parallel as Parallel
     from fxcost.trace import Switch as Switch
@@ -75,7 +76,7 @@ _HOMES = {
         "prove",
         "smallest",
     ),
-    "fxcost.trace": ("Checkpointing", "Inference", "Parallel", "Switch", "Training"),
+    "fxcost.trace": ("Checkpointing", "EightBit", "Inference", "Parallel", "Switch", "Training"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _PACKAGES = ("errors", "units", "devices", "ops")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fxcost.trace.checkpointing import Checkpointing
 from fxcost.trace.cuda import Gpu
 from fxcost.trace.declared import chosen, with_recipe
+from fxcost.trace.eight_bit import EightBit
 from fxcost.trace.gates import Together
 from fxcost.trace.hints import generic_hint
 from fxcost.trace.parallel import Parallel
@@ -15,6 +16,7 @@ from fxcost.trace.tracing import Subject, builds_all_options, trace
 
 __all__ = [
     "Checkpointing",
+    "EightBit",
     "Gpu",
     "Inference",
     "LossFunction",

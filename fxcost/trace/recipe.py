@@ -59,7 +59,7 @@ class Training:
 
     Args:
         optimizer: A `torch.optim` class, or a callable from parameters to an optimizer. Where it leaves
-            `foreach` open, foreach is used, as CUDA does.
+            `foreach` open, foreach is used, as CUDA does. `fc.EightBit` holds what those of bitsandbytes do.
         options: Keyword arguments for the optimizer, such as `{"lr": 0.1, "momentum": 0.9}`.
         precision: `"fp32"`; `"tf32"`, which stores what fp32 does; `"fp16-mixed"` and `"bf16-mixed"`:
             autocast around the forward pass and the loss, and for fp16 a `GradScaler`; `"fp16-true"` and

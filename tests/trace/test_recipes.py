@@ -200,6 +200,8 @@ OPTIMIZERS = {
     "fused SGD": (torch.optim.SGD, {"fused": True, "lr": 0.1, "momentum": 0.9}),
     "AMSGrad": (torch.optim.Adam, {"foreach": True, "amsgrad": True}),
     "single tensors": (torch.optim.AdamW, {"foreach": False}),
+    "8 bit": (fc.EightBit, {}),
+    "8 bit, one state, large blocks": (fc.EightBit, {"states": 1, "block": 2048, "least": 1}),
 }
 
 
@@ -225,6 +227,18 @@ def test_an_output_that_is_kept_shows_where_it_is_larger_than_what_the_loss_need
     )
     loop = steps.Loop(keep_output=True, accumulation=accumulation)
     assert kept == loop.peak(words, {"batch": 8}) > dropped
+
+
+@pytest.mark.parametrize(("width", "state"), [(63, 4 * 63 * 63), (65, 65 * 65 + 4 * 17 + 4 * 256)])
+def test_small_parameters_have_states_in_fp32_and_larger_ones_8_bits_and_scales(width, state):
+    """63 * 63 numbers are less than 4096; 65 * 65 are in 17 blocks of 256."""
+    square = fc.model(
+        width=fc.Int(8, 128), batch=fc.Int(2, 8), example=lambda batch, width: torch.zeros(batch, width)
+    )(lambda width: nn.Linear(width, width, bias=False))
+    with_states = fc.cost(square, training=fc.Training(fc.EightBit, options={"states": 1}))
+    without = fc.cost(square, training=fc.Training(torch.optim.SGD, options={"foreach": False, "lr": 0.1}))
+    config = {"width": width, "batch": 2}
+    assert with_states.peak_memory(**config) - without.peak_memory(**config) == state
 
 
 def test_an_offloaded_optimizer_takes_no_more_than_one_without_states_and_temporaries():
