@@ -14,9 +14,9 @@ MAPS = 256
 class EightBit(torch.optim.Optimizer):
     """States in blocks of 8-bit numbers, and the largest number of each block, as bitsandbytes has them.
 
-    It holds what the optimizers of `bitsandbytes.optim` hold: `init_state` of bitsandbytes/optim/optimizer.py,
-    github.com/bitsandbytes-foundation/bitsandbytes. It steps in place, without temporaries, as their kernels
-    do; it trains nothing well.
+    It holds what the optimizers of `bitsandbytes.optim` hold: `init_state` of bitsandbytes/optim/optimizer.py
+    in github.com/bitsandbytes-foundation/bitsandbytes. It steps in place, without temporaries, as their
+    kernels do; it trains nothing well.
 
     Args:
         params: The parameters.
