@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fxcost.compilation import cost as cost
     from fxcost.factory import model as model
     from fxcost.gpu import Card as Card
+    from fxcost.inverse import fewest_gpus as fewest_gpus
     from fxcost.inverse import least_checkpointing as least_checkpointing
     from fxcost.inverse import relaxations as relaxations
     from fxcost.inverse import smallest_card as smallest_card
@@ -54,7 +55,7 @@ _HOMES = {
     "fxcost.factory": ("model",),
     "fxcost.compilation": ("Cost", "cost"),
     "fxcost.gpu": ("Card",),
-    "fxcost.inverse": ("least_checkpointing", "relaxations", "smallest_card"),
+    "fxcost.inverse": ("fewest_gpus", "least_checkpointing", "relaxations", "smallest_card"),
     "fxcost.solve": (
         "Count",
         "Feasible",

@@ -176,8 +176,7 @@ class Cost:
         region = self.regions.at(checked)
         if region.refusal is not None:
             raise InvalidConfigError(f"{checked}: the factory refuses it: {region.refusal}")
-        values = self.regions.domain.encode(checked)
-        sizes = self.regions.sizes_at(checked)
+        values, sizes = self.regions.domain.encode(checked), self.regions.sizes_at(checked)
         recipe = chosen(self.training or self.inference or Inference(), checked)
         return gpu_memory(
             sizes,

@@ -84,3 +84,34 @@ def test_a_picture_of_another_kind_or_without_matplotlib_is_refused(monkeypatch:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingPackageError, match="fxcost\\[pictures\\]"):
         draw(None, "two.svg")  # type: ignore[arg-type]
+
+
+def test_inverse_questions_are_answered(net: list[str]) -> None:
+    without_device = [part for part in net if part not in ("--device", "rtx-4090")]
+    setting = ("--set", "width=40000")
+    card = answered(*without_device, *setting, "--smallest-card")["smallest_card"]
+    assert card["tried"][-1]["device"] == card["smallest"] == "rtx-5090"
+    least = answered(*net, "--set", "width=512", "--least-checkpointing")["least_checkpointing"]
+    assert (least["modules"], least["least"]["modules"]) == (["0", "1", "2"], [])
+    relaxed = run(*net, *setting, "--relax")
+    assert (relaxed.exit_code, "as it is: does not fit" in relaxed.stdout) == (1, True)
+    assert any(
+        line.split()[0].startswith("width=") for line in relaxed.stdout.splitlines() if "of room" in line
+    )
+    both = run(*net, *setting, "--relax", "--smallest-card")
+    assert "--smallest-card and --relax are several questions" in both.stderr
+    assert "add --set width=..." in run(*net, "--relax").stderr
+
+
+def test_a_file_of_overheads_is_read(net: list[str], tmp_path: Path) -> None:
+    row = {"name": "CUDA context", "bytes": "2 GiB", "place": "device", "per": "process", "lasts": "on"}
+    row |= {"basis": "measured", "source": "this test"}
+    lines = ["[[overhead]]", *(f"{name} = {json.dumps(value)}" for name, value in row.items())]
+    (tmp_path / "own.toml").write_text("\n".join(lines))
+    own, usual = (
+        answered(*net, "--set", "width=512", *more)["gpu_memory"]
+        for more in (("--overheads", str(tmp_path / "own.toml")), ())
+    )
+    assert usual["usable"] - own["usable"] == own["shown"] - usual["shown"] == (2048 - 426) * 2**20
+    missing = run(*net, "--set", "width=512", "--overheads", str(tmp_path / "none.toml"))
+    assert (missing.exit_code, "none.toml: cannot be read" in missing.stderr) == (2, True)

@@ -8,10 +8,11 @@ from typing import Any
 
 from fxcost.devices import catalogue
 from fxcost.gpu import Card
-from fxcost.inverse import least_checkpointing, relaxations, smallest_card
+from fxcost.inverse import fewest_gpus, least_checkpointing, relaxations, smallest_card
 from fxcost.report.inverse import Inverse, settings_of
 from fxcost.report.memory import Memory
 from fxcost.report.subject import Subject
+from fxcost.trace.declared import domains_of
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,18 @@ class OnGpu:
         """
         if question is None:
             return Memory.of(self.subject, self.card)
-        but = detail if question == "largest" else ""
-        setting = settings_of(self.subject, f"--{question.replace('_', '-')} {but}".strip(), but)
+        option = f"--{question.replace('_', '-')}"
+        setting = settings_of(self.subject, f"{option} {detail}".strip(), self._left_open(question, detail))
         return Inverse(self.subject, question, self._answer(question, detail, setting))
+
+    def _left_open(self, question: str, detail: str) -> tuple[str, ...]:
+        """Return the hyperparameters that a question is about."""
+        if question == "largest":
+            return (detail,)
+        training = self.subject.cost.training
+        if question != "fewest_gpus" or training is None:
+            return ()
+        return tuple(name for name in domains_of(training.parallel) if name in self.subject.open_names)
 
     def _answer(self, question: str, detail: str, setting: dict[str, Any]) -> Any:
         cost, card = self.subject.cost, self.card
@@ -50,6 +60,8 @@ class OnGpu:
             case "smallest_card":
                 cards = [dataclasses.replace(card, device=device) for device in catalogue()]
                 return smallest_card(cost, cards, **setting)
+            case "fewest_gpus":
+                return fewest_gpus(cost, card, detail or None, **setting)
             case "least_checkpointing":
                 return least_checkpointing(cost, card, detail or None, **setting)
         return relaxations(cost, card, detail or "batch", **setting)

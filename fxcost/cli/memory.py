@@ -18,7 +18,7 @@ FILE = click.Path(dir_okay=False, writable=True)
 READ = click.Path(dir_okay=False)
 
 
-QUESTIONS = ("largest", "smallest_card", "least_checkpointing", "relax")
+QUESTIONS = ("largest", "smallest_card", "least_checkpointing", "fewest_gpus", "relax")
 
 
 @click.command("memory")
@@ -37,6 +37,13 @@ QUESTIONS = ("largest", "smallest_card", "least_checkpointing", "relax")
     flag_value="",
     metavar="[PATTERN]",
     help="Find the least checkpointing that fits, of blocks, or of the modules that are named so.",
+)
+@click.option(
+    "--fewest-gpus",
+    is_flag=False,
+    flag_value="",
+    metavar="[BATCH]",
+    help="Find on how few GPUs it fits, in the ways that fc.Parallel leaves open; BATCH is divided, too.",
 )
 @click.option(
     "--relax",
@@ -69,7 +76,7 @@ def memory_command(
     """Tell what a setting takes on a GPU: tensors alive, the least that is enough, what nvidia-smi shows.
 
     Two steps are replayed on PyTorch's caching allocator, from a cold start. Every hyperparameter is set, but
-    the one that --largest is about.
+    the one that --largest is about, and those of fc.Parallel that --fewest-gpus is about.
 
     Exits with 0 where it fits, 1 where it does not, 2 for a wrong question, 3 where it is too close to call.
     """

@@ -15,7 +15,7 @@ from fxcost.costs import Region
 from fxcost.devices import find
 from fxcost.errors import InvalidConfigError
 from fxcost.report.subject import Subject
-from fxcost.trace import generic_hint
+from fxcost.trace import generic_hint, with_recipe
 
 
 def subject_of(asked: Asked, tell: Tell) -> Subject:
@@ -43,8 +43,9 @@ def costs_of(asked: Asked, tell: Tell) -> tuple[Cost, dict[str, object]]:
     tell(f"loading {asked.target}")
     factory = targets.load(asked.target)
     training, inference = recipe_of(asked.training, asked.recipe)
-    restriction = restriction_of(asked.settings, factory.space)
-    factory.space.restrict(**restriction).sample(random.Random(0))
+    space = with_recipe(factory.space, training or inference)
+    restriction = restriction_of(asked.settings, space)
+    space.restrict(**restriction).sample(random.Random(0))
     tell(f"tracing {asked.target}")
     return cost(factory, training=training, inference=inference, device=device), restriction
 

@@ -36,7 +36,7 @@ class TriedCard:
         name = f"{self.card.device.name} ({_bytes(self.card.device.memory)})"
         if self.memory is None:
             return f"{name}: {self.why}"
-        needed, usable = _bytes(self.memory.capacity.enough), _bytes(self.card.usable)
+        needed, usable = _bytes(self.memory.capacity.enough), _bytes(self.memory.usable)
         return f"{name}: {described(self.memory)}, {needed} needed, {usable} usable"
 
     def as_dict(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from rich.text import Text
 
 from fxcost.errors import ConfigError
 from fxcost.gpu import Fit, GpuMemory, Largest
-from fxcost.inverse import LeastCheckpointing, Relaxations, SmallestCard
+from fxcost.inverse import FewestGpus, LeastCheckpointing, Relaxations, SmallestCard
 from fxcost.report.subject import Subject
 
 
@@ -26,7 +27,7 @@ class Inverse:
 
     subject: Subject
     name: str
-    answer: Largest | SmallestCard | LeastCheckpointing | Relaxations
+    answer: Largest | SmallestCard | LeastCheckpointing | FewestGpus | Relaxations
 
     @property
     def gpu(self) -> GpuMemory | None:
@@ -50,18 +51,18 @@ class Inverse:
         return {**self.subject.as_dict(), self.name: self.answer.as_dict()}
 
 
-def settings_of(subject: Subject, asked: str, but: str = "") -> dict[str, Any]:
-    """Return the one value of every hyperparameter but one.
+def settings_of(subject: Subject, asked: str, but: Collection[str] = ()) -> dict[str, Any]:
+    """Return the one value of every hyperparameter but some.
 
     Args:
         subject: The factory and its settings.
         asked: What was asked, for the error.
-        but: The one that may be open.
+        but: Those that are left out.
 
     Raises:
         ConfigError: Others are left open.
     """
-    missing = " ".join(f"--set {name}=..." for name in subject.open_names if name != but)
+    missing = " ".join(f"--set {name}=..." for name in subject.open_names if name not in but)
     if missing:
         raise ConfigError(f"{asked} is about one setting; add {missing}")
-    return {name: domain.values[0] for name, domain in subject.space.domains.items() if name != but}
+    return {name: domain.values[0] for name, domain in subject.space.domains.items() if name not in but}
