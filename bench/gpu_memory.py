@@ -23,7 +23,7 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import allocator, brackets, tables
+from bench import allocator, brackets, parallel, tables
 from bench.comparison import progress, show
 
 
@@ -50,6 +50,7 @@ PARTS: dict[str, Callable[[Amounts], dict[str, Any]]] = {
     "allocator": lambda amounts: allocator.figures(amounts.data, amounts.programs, amounts.seed),
     "brackets": lambda amounts: brackets.figures(amounts.data, amounts.models, amounts.seed, amounts.keep),
     "tables": lambda amounts: tables.figures(amounts.data),
+    "parallel": lambda amounts: parallel.figures(amounts.seed),
 }
 
 
