@@ -62,8 +62,14 @@ class Table:
 
 
 def sharded(row: dict[str, str]) -> Run:
-    """Refuse a row of torchtitan: all are of weights that several GPUs share."""
-    raise NotModelled("several GPUs" if row["peak_mem_GiB"] else "no figure")
+    """Refuse a row of torchtitan: those that are not compiled keep every second product of a block.
+
+    So say its benchmarks/*.md of the rows, and `_get_custom_policy` of what "selective" means.
+    """
+    if not row["peak_mem_GiB"]:
+        raise NotModelled("no figure")
+    alone = row["case"] == "Techniques=FSDP"
+    raise NotModelled("checkpointing that counts products" if alone else "compiled, in 8 bit, or not told")
 
 
 def card(device: str, release: str) -> fc.Card:
