@@ -33,10 +33,7 @@ def sequences():
     """Return the plan of tensor and sequence parallelism, in which DTensors go from layer to layer."""
     whole, along = Replicate(), Shard(1)
     return {name: style() for name, style in BETWEEN.items()} | {
-        "tokens": ColwiseParallel(output_layouts=whole),
-        "blocks.0": PrepareModuleInput(
-            input_layouts=(whole,), desired_input_layouts=(along,), use_local_output=True
-        ),
+        "tokens": RowwiseParallel(input_layouts=whole, output_layouts=along),
         "blocks.*.norm1": SequenceParallel(),
         "blocks.*.norm2": SequenceParallel(),
         "blocks.*.attention": PrepareModuleInput(input_layouts=(along,), desired_input_layouts=(whole,)),
@@ -46,6 +43,14 @@ def sequences():
         "norm": SequenceParallel(),
         "head": ColwiseParallel(input_layouts=along, output_layouts=whole),
     }
+
+
+def columns():
+    """Return that plan with an embedding of which each GPU has some columns, and a module that divides."""
+    first = PrepareModuleInput(
+        input_layouts=(Replicate(),), desired_input_layouts=(Shard(1),), use_local_output=True
+    )
+    return sequences() | {"tokens": ColwiseParallel(output_layouts=Replicate()), "blocks.0": first}
 
 
 def outputs():
@@ -61,6 +66,7 @@ def outputs():
 PLANS = {
     "layers": (layers, {"foreach": False}),
     "sequences": (sequences, {"foreach": True}),
+    "columns": (columns, {"foreach": True}),
     "outputs": (outputs, {"foreach": False}),
 }
 
@@ -83,7 +89,7 @@ def test_peak_memory_with_layers_divided_equals_a_real_loop_to_the_byte(name, pl
 
 
 @pytest.mark.filterwarnings("ignore:FSDP2-wrapped module")
-@pytest.mark.parametrize("plan", ["layers", "sequences"])
+@pytest.mark.parametrize("plan", ["layers", "columns", "sequences"])
 def test_peak_memory_divided_both_ways_equals_a_real_loop_to_the_byte(plan):
     make, _ = PLANS[plan]
     cost = cost_of(biased, make, dp=fc.Choice(2, 4), tp=fc.Choice(2, 4), zero=3, units=Block)
@@ -118,7 +124,8 @@ def test_what_cannot_be_divided_evenly_is_refused():
     ("plan", "message"),
     [
         ({"layers.*": ColwiseParallel()}, "chooses no module of Decoder"),
-        ({"tokens": RowwiseParallel()}, "RowwiseParallel of Embedding is not modelled"),
+        ({"norm": ColwiseParallel()}, "ColwiseParallel of LayerNorm is not modelled"),
+        ({"tokens": RowwiseParallel()}, "is modelled with input_layouts=Replicate"),
         ({"blocks.*.up": ColwiseParallel(use_local_output=False)}, "write use_local_output=True"),
         ({"blocks.*.norm2": SequenceParallel()}, "linear is used on a DTensor"),
         ({"blocks.*.up": ColwiseParallel(output_layouts=Shard(1))}, "is not modelled"),

@@ -20,7 +20,11 @@ STAGES = (0, 1, 2, 3)
 
 @dataclass(frozen=True)
 class Parallel:
-    """A training step on several GPUs; costs are those of the GPU that needs most memory.
+    """A training step on several GPUs, a step after the wrappers have settled, such as the third.
+
+    Costs are those of one GPU, of the one that needs most memory where they differ; only `parameters`,
+    `trainable_parameters`, `buffers` and `weight_bytes` are those of the whole model. Bytes that GPUs send to
+    each other are no traffic here. Pipelines of stages are not modelled.
 
     `fc.Int` and `fc.Choice` may stand for a value: then it is a hyperparameter, named as the field is.
 

@@ -11,6 +11,10 @@ WHOLE = "_fxcost_whole"
 """The attribute of a part of a weight that holds the whole one's shape."""
 
 
+MOVES = "_fxcost_gradient_moves"
+"""The attribute of a weight whose gradient is in another layout than the weight itself."""
+
+
 def whole_shape(weight: torch.Tensor) -> tuple[Any, ...]:
     """Return a weight's shape, the whole one's where it is a part.
 

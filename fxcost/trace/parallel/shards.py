@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from fxcost.errors import FactoryError
-from fxcost.trace.parallel.numbers import WHOLE, whole_shape
+from fxcost.trace.parallel.numbers import MOVES, WHOLE, whole_shape
 from fxcost.trace.recorder import Recorder
 
 
@@ -22,6 +22,7 @@ class Shard:
         part: The same, flat.
         whole: The gathered weight; it has memory only where the module uses it.
         flat: The same, flat, with rows that only fill up.
+        moves: Whether its gradient is in another layout than the weight itself.
         owners: The modules that have the weight, each with its name there.
     """
 
@@ -29,6 +30,7 @@ class Shard:
     part: torch.Tensor
     whole: nn.Parameter
     flat: torch.Tensor
+    moves: bool = False
     owners: list[tuple[nn.Module, str]] = field(default_factory=list)
 
     @classmethod
@@ -59,7 +61,7 @@ class Shard:
             )
         parameter = nn.Parameter(part, requires_grad=weight.requires_grad)
         parameter.__dict__[WHOLE] = whole_shape(weight)
-        return cls(parameter, part.view(-1), whole, flat)
+        return cls(parameter, part.view(-1), whole, flat, MOVES in weight.__dict__)
 
     @property
     def casts(self) -> bool:

@@ -24,8 +24,9 @@ from torch.distributed.tensor.parallel import (
 from torch.overrides import TorchFunctionMode
 
 from fxcost.errors import FactoryError
+from fxcost.trace.parallel.embeddings import divide_rows
 from fxcost.trace.parallel.layouts import REPLICATED, SUMMED, TAG, moved, part
-from fxcost.trace.parallel.numbers import WHOLE, typical
+from fxcost.trace.parallel.numbers import MOVES, WHOLE, typical
 
 HARMLESS = frozenset(
     {"shape", "dtype", "device", "requires_grad", "size", "dim", "ndim", "is_floating_point"}
@@ -85,6 +86,10 @@ def _apply(module: nn.Module, gpus: Any, style: Any) -> None:
         _colwise(module, gpus, style)
     elif isinstance(style, RowwiseParallel) and isinstance(module, nn.Linear):
         _rowwise(module, gpus, style)
+    elif isinstance(style, RowwiseParallel) and isinstance(module, nn.Embedding):
+        _check_local(style)
+        _divide(module, "weight", gpus, 0)
+        divide_rows(module, gpus, style)
     elif isinstance(style, SequenceParallel):
         _along_sequence(module, gpus, style)
     elif isinstance(style, PrepareModuleInput):
@@ -187,6 +192,8 @@ class _Share(torch.autograd.Function):
 
 def _along_sequence(module: nn.Module, gpus: Any, style: Any) -> None:
     (sharding,) = style.sequence_sharding
+    for weight in module.parameters():
+        weight.__dict__[MOVES] = True
 
     def before(_module: nn.Module, args: Any) -> Any:
         layout, _ = _layout(args[0], sharding)

@@ -237,7 +237,7 @@ class Unit:
         for shard in self.shards:
             if shard.whole.grad is not None:
                 shards.append(shard)
-                gradients.append(shard.whole.grad)
+                gradients.append(shard.whole.grad.clone() if shard.moves else shard.whole.grad)
                 shard.whole.grad = None
         self._reshard()
         if self.shards:
