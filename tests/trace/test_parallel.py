@@ -100,6 +100,18 @@ def test_sharded_states_equal_real_ones_to_the_byte(name):
         assert (parts["parameter"], parts["optimizer state"]) == real
 
 
+@pytest.mark.parametrize("zero", [2, 3])
+def test_peak_memory_of_weights_with_few_tokens_equals_a_real_loop_to_the_byte(zero):
+    cost = costs_of(gpt, optimizer=torch.optim.SGD, zero=zero, units=BLOCKS)
+    for width in (16, 128):
+        config = {"width": width, "batch": 2, "seq": 8}
+        for size in SIZES:
+            real = gpus.Fsdp(
+                size, optimizer=torch.optim.SGD, units=is_block, reshard=False if zero == 2 else None
+            )
+            assert cost.peak_memory(dp=size, **config) == real.peak(gpt, config)
+
+
 BF16 = torch.bfloat16
 TOGETHER = {
     "all of the model at once": ({}, {"units": None}, {"units": None}),

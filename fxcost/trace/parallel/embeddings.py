@@ -36,9 +36,11 @@ def divide_rows(module: nn.Embedding, gpus: Any, style: Any) -> None:
         )
 
     module.weight.__dict__[MOVES] = True
+    rows = whole_shape(module.weight)[0]
 
     def forward(ids: torch.Tensor) -> torch.Tensor:
-        found = _Rows.apply(ids, module.weight, -1 if module.padding_idx is None else module.padding_idx)
+        padding = -1 if module.padding_idx is None else module.padding_idx
+        found = _Rows.apply(ids, module.weight, rows, padding)
         return moved(found, gpus, SUMMED, wanted, wanted)
 
     object.__setattr__(module, "forward", forward)
@@ -46,10 +48,10 @@ def divide_rows(module: nn.Embedding, gpus: Any, style: Any) -> None:
 
 class _Rows(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, ids: torch.Tensor, weight: torch.Tensor, padding: int) -> torch.Tensor:
+    def forward(ctx: Any, ids: torch.Tensor, weight: torch.Tensor, whole: Any, padding: int) -> torch.Tensor:
         rows = weight.shape[0]
         ctx.save_for_backward(ids)
-        ctx.rows, ctx.whole, ctx.padding = rows, whole_shape(weight)[0], padding
+        ctx.rows, ctx.whole, ctx.padding = rows, whole, padding
         elsewhere = (ids < 0) | (ids >= rows)
         here = (ids.clone() - 0).masked_fill_(elsewhere, 0)
         found: torch.Tensor = torch.ops.aten.embedding.default(weight, here, padding)
@@ -60,4 +62,4 @@ class _Rows(torch.autograd.Function):
     def backward(ctx: Any, gradient: torch.Tensor) -> Any:
         (ids,) = ctx.saved_tensors
         whole = torch.ops.aten.embedding_dense_backward.default(gradient, ids, ctx.whole, ctx.padding, False)
-        return None, whole.narrow(0, 0, ctx.rows), None
+        return None, whole.narrow(0, 0, ctx.rows), None, None

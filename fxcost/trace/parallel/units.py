@@ -193,6 +193,7 @@ class Unit:
         """Let the module have whole weights: `wait_for_unshard` and `foreach_all_gather_copy_out`."""
         if self.pending is None:
             return
+        previous = self.shared.gathered  # a variable keeps it until the end
         if self.state is State.FORWARD:
             self.shared.gathered = None
         alone = self.shared.policy.world_size == 1
@@ -215,6 +216,7 @@ class Unit:
         if self.state is State.FORWARD and not alone:
             self.shared.gathered = self.pending
         self.pending = None
+        del previous
 
     def _reshard(self) -> None:
         """Free gathered weights: `reshard`."""
