@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from fxcost.cli.progress import Tell
 from fxcost.devices import catalogue
 from fxcost.gpu import Card
 from fxcost.inverse import fewest_gpus, least_checkpointing, relaxations, smallest_card
@@ -22,10 +23,12 @@ class OnGpu:
     Attributes:
         subject: The factory's costs and settings.
         card: The GPU; of the smallest card, that with whose software the others are asked.
+        tell: Is told what is being done.
     """
 
     subject: Subject
     card: Card
+    tell: Tell
 
     def answered(self, question: str | None, detail: str) -> Memory | Inverse:
         """Return what a setting takes, or the answer to an inverse question.
@@ -64,4 +67,4 @@ class OnGpu:
                 return fewest_gpus(cost, card, detail or None, **setting)
             case "least_checkpointing":
                 return least_checkpointing(cost, card, detail or None, **setting)
-        return relaxations(cost, card, detail or "batch", **setting)
+        return relaxations(cost, card, detail or "batch", self.tell, **setting)

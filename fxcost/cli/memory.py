@@ -94,7 +94,7 @@ def memory_command(
     with progress() as tell:
         subject = subject_of(asked, tell)
         tell("replaying steps")
-        report = OnGpu(subject, card).answered(question, detail)
+        report = OnGpu(subject, card, tell).answered(question, detail)
         _write(report.gpu, **others)
     write(report, as_json)
     ctx.exit(EXITS[report.fit])

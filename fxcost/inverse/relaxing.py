@@ -19,6 +19,7 @@ from fxcost.gpu import Card, Fit, GpuMemory, described, largest
 from fxcost.inverse.cards import smallest_card
 from fxcost.inverse.checkpointing import least_checkpointing
 from fxcost.inverse.setting import Setting
+from fxcost.solve.budget import Progress
 from fxcost.space import Int
 from fxcost.trace import Training
 
@@ -92,7 +93,12 @@ class Relaxations:
 
 
 def relaxations(
-    cost: Cost, device: str | Device | Card | None = None, batch: str = "batch", /, **config: Any
+    cost: Cost,
+    device: str | Device | Card | None = None,
+    batch: str = "batch",
+    progress: Progress | None = None,
+    /,
+    **config: Any,
 ) -> Relaxations:
     """Return what single changes would buy for a configuration that does not fit on a GPU.
 
@@ -105,6 +111,7 @@ def relaxations(
         cost: Of the factory and its recipe.
         device: The GPU; None is that whose choices were traced.
         batch: The hyperparameter that counts the samples of a batch.
+        progress: Is told of each change when it is known.
         **config: Every hyperparameter by name.
 
     Raises:
@@ -127,7 +134,12 @@ def relaxations(
     if memory.fit is Fit.FITS:
         return Relaxations(memory, ())
     question = _Question(cost, card, setting, config)
-    return Relaxations(memory, tuple(question.answers(batch)))
+    changes = []
+    for change in question.answers(batch):
+        changes.append(change)
+        if progress is not None:
+            progress(str(change))
+    return Relaxations(memory, tuple(changes))
 
 
 @dataclass(frozen=True)
@@ -166,8 +178,13 @@ class _Question:
 
     def _smaller(self, name: str) -> Iterator[Relaxation]:
         """Yield the largest smaller value that fits, or the smallest one, where there are smaller ones."""
-        others = {other: value for other, value in self.setting.config.items() if other != name}
-        open_cost = self.setting.traced(self.card, within=others)
+        if self.card.runs_as(self.cost.card):  # it is traced already
+            open_cost, config = self.cost, self.config
+        else:
+            config = self.setting.config
+            within = {other: value for other, value in config.items() if other != name}
+            open_cost = self.setting.traced(self.card, within=within)
+        others = {other: value for other, value in config.items() if other != name}
         now: Any = self.setting.config[name]
         below = [value for value in open_cost.values_of(name, **others) if value < now]
         if not below:
