@@ -209,7 +209,7 @@ def _limit_cost(
     from fxcost.devices import find
     from fxcost.errors import DeclarationError
     from fxcost.factory import ModelFactory
-    from fxcost.trace import Training
+    from fxcost.trace import Training, with_recipe
 
     if not isinstance(factory, ModelFactory):
         raise DeclarationError(f"{factory!r} is no factory decorated with @fc.model")
@@ -223,11 +223,11 @@ def _limit_cost(
     bounds = {} if where is None else where
     if not isinstance(bounds, Mapping):
         raise DeclarationError(f'where={where!r} is no dict; write where={{"batch": (1, 64)}}')
-    factory.space.restrict(**bounds)
     if training is not None and not isinstance(training, Training):
         raise DeclarationError(
             f"training={training!r} is no fc.Training; write fc.Training(torch.optim.AdamW)"
         )
+    with_recipe(factory.space, training).restrict(**bounds)
     if not isinstance(time_limit, int | float) or time_limit <= 0:
         raise DeclarationError(f"time_limit={time_limit!r} is no number of seconds")
     if device is not None and not isinstance(device, str):

@@ -80,7 +80,11 @@ def ranked(boxes: Boxes, ranks: Array) -> tuple[Array, ...]:
     rest = ranks - np.where(place > 0, ends[place - 1], 0)
     rows: list[Array] = []
     for low, high in zip(reversed(boxes.low), reversed(boxes.high), strict=True):
-        length = high[place] - low[place] + 1
+        lengths = high - low + 1
+        if (lengths == 1).all():
+            rows.append(low[place])
+            continue
+        length = lengths[place]
         rows.append((low[place] + rest % length).astype(low.dtype))
         rest = rest // length
     return tuple(reversed(rows))
