@@ -114,6 +114,26 @@ def require_explanation(lines: list[str], quantity: Quantity, bound: int) -> Map
     return config
 
 
+def test_hyperparameters_of_a_recipe_are_set_as_those_of_the_factory(plugin: pytest.Pytester) -> None:
+    plugin.makepyfile(
+        NET
+        + """
+DIVIDED = fc.Training(torch.optim.SGD, parallel=fc.Parallel(dp=fc.Choice(1, 2)))
+
+@pytest.mark.limit_cost(net, peak_memory="1 GiB", training=DIVIDED, where={"dp": 2})
+def test_that_holds():
+    pass
+
+@pytest.mark.limit_cost(net, peak_memory="1 KiB", training=DIVIDED, where={"dp": 2})
+def test_too_much():
+    pass
+"""
+    )
+    result = plugin.runpytest_subprocess()
+    result.assert_outcomes(passed=1, failed=1)
+    assert "dp=2" in result.stdout.str()
+
+
 def test_limits_hold_for_all_settings_or_fail_with_one(plugin: pytest.Pytester, cost: fc.Cost) -> None:
     plugin.makepyfile(NET + TESTS)
     result = plugin.runpytest_subprocess()
