@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import warnings
 from dataclasses import dataclass, field
 from unittest.mock import patch
 
@@ -19,7 +20,6 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch.distributed._functional_collectives import AsyncCollectiveTensor
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
-from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.distributed.tensor import DTensor
 from torch.distributed.tensor.parallel import parallelize_module
 from torch.futures import Future
@@ -29,6 +29,10 @@ from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.checkpoint import checkpoint
 
 from tests.oracles import memory
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # torch 2.13 scripts optimizers as it imports them
+    from torch.distributed.optim import ZeroRedundancyOptimizer
 
 STEPS_BEFORE = 2
 WRAPPERS = (DTensor, AsyncCollectiveTensor)
