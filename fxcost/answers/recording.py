@@ -90,11 +90,16 @@ class Recording:
     def _opened(self, arguments: tuple[Any, ...]) -> None:
         path, mode, flags = arguments
         place = _place(path)
-        if place is None or place.endswith(".pyc") or f"{os.sep}__pycache__{os.sep}" in place:
+        if place is None or _is_compiled(place):
             return
         writes = isinstance(mode, str) and any(letter in mode for letter in "wax+")
         writes = writes or (isinstance(flags, int) and bool(flags & WRITING))
         (self._written if writes else self._read).add(place)
+
+    def _renamed(self, arguments: tuple[Any, ...]) -> None:
+        place = _place(arguments[1])
+        if place is not None and not _is_compiled(place) and not place.startswith(self._cache):
+            self._written.add(place)
 
     def _listed(self, arguments: tuple[Any, ...]) -> None:
         place = _place(arguments[0] if arguments else ".")
@@ -114,9 +119,15 @@ class Recording:
         "open": _opened,
         "os.listdir": _listed,
         "os.scandir": _listed,
+        "os.rename": _renamed,
         "ctypes.dlopen": _linked,
         "subprocess.Popen": _ran,
     }
+
+
+def _is_compiled(place: str) -> bool:
+    """Tell whether a file is what Python compiled another one to."""
+    return place.endswith(".pyc") or f"{os.sep}__pycache__{os.sep}" in place
 
 
 def _place(path: object) -> str | None:

@@ -62,6 +62,7 @@ def test_a_file_that_is_not_there_is_part_of_it(tmp_path: Path) -> None:
     "code",
     [
         "open('report.txt', 'w').close()",
+        "open('report.part', 'w').close(); os.replace('report.part', 'report.txt')",
         "import subprocess; subprocess.run(['true'], check=True)",
         "os.system('true')",
         "import socket; socket.getaddrinfo('127.0.0.1', 80)",
