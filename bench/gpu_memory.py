@@ -64,7 +64,7 @@ PARTS: dict[str, Callable[[Amounts], dict[str, Any]]] = {
     help="Folder of the measurements, else the environment's FXCOST_MEASUREMENTS.",
 )
 @click.option("--programs", default=10_000, show_default=True, help="Random programs within bounds.")
-@click.option("--models", default=130, show_default=True, help="timm's models, in each layout.")
+@click.option("--models", default=170, show_default=True, help="timm's models, in each layout.")
 @click.option("--keep", type=click.Path(path_type=Path), help="File for the brackets, to go on from later.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all that is drawn.")
 def main(as_json: bool, only: tuple[str, ...], **amounts: Any) -> None:

@@ -13,6 +13,12 @@ from typing import Any
 PASSING = ("/proc/", "/sys/", "/dev/")
 """What lies here is made when it is read; it tells of the machine, not of the model."""
 
+PACKAGES = frozenset(("site-packages", "dist-packages"))
+"""Folders of what is installed, of this Python's or of a user's own."""
+
+STANDARD = Path(sysconfig.get_path("stdlib")).parts
+"""The folder of Python's own modules."""
+
 ABSENT = ""
 """What is said of a file that is not there."""
 
@@ -34,13 +40,12 @@ class Footing:
     @classmethod
     def of(cls, paths: Iterable[str]) -> Footing:
         """Return the footing of files and folders, those that are not there among them."""
-        places = _places()
         read: dict[str, str] = {}
         installed: dict[str, list[str]] = {}
         for path in sorted(set(paths)):
             if path.startswith(PASSING):
                 continue
-            if not path.startswith(places):
+            if not _is_installed(path):
                 read[path] = _content(path)
                 continue
             folder, name = (path, ".") if Path(path).is_dir() else os.path.split(path)
@@ -72,13 +77,10 @@ class Footing:
         return len(self.read) + sum(map(len, self.installed.values()))
 
 
-def _places() -> tuple[str, ...]:
-    """Return the folders whose files come with an installation."""
-    schemes = (sysconfig.get_paths(), sysconfig.get_paths(vars={"base": sysconfig.get_config_var("base")}))
-    names = ("stdlib", "platstdlib", "purelib", "platlib")
-    found = {scheme[name] for scheme in schemes for name in names}
-    found |= {str(Path(path).resolve()) for path in found}
-    return tuple(sorted(f"{path}{os.sep}" for path in found) + sorted(found))
+def _is_installed(path: str) -> bool:
+    """Tell whether a file came with Python, or with a package, wherever these are."""
+    parts = Path(path).parts
+    return not PACKAGES.isdisjoint(parts) or parts[: len(STANDARD)] == STANDARD
 
 
 def _content(path: str) -> str:

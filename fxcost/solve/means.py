@@ -32,7 +32,7 @@ class Means:
             DeclarationError: There is no such engine, or it does not search boxes.
         """
         asked = engine_of(engine)
-        if asked not in (None, Engine.BOXES) and (executor or resume) is not None:
+        if asked not in (None, Engine.BOXES) and not (executor is None and resume is None):
             raise DeclarationError(
                 f'engine="{engine}" has no workers and no file; leave out executor and resume'
             )

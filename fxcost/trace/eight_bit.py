@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from fxcost.errors import DeclarationError
+
 MAPS = 256
 """Numbers that 8 bits stand for."""
 
@@ -24,6 +26,9 @@ class EightBit(torch.optim.Optimizer):
         block: Numbers with one scale: 256, and 2048 in older releases.
         least: Parameters with fewer numbers have states in fp32: `min_8bit_size`.
 
+    Raises:
+        DeclarationError: `states` is neither 1 nor 2, or `block` is below 1.
+
     Example:
         >>> weight = torch.nn.Parameter(torch.zeros(64, 80))
         >>> optimizer = EightBit([weight], states=1)
@@ -38,6 +43,11 @@ class EightBit(torch.optim.Optimizer):
     def __init__(
         self, params: Iterable[torch.nn.Parameter], states: int = 2, block: int = 256, least: int = 4096
     ) -> None:
+        if states not in (1, 2) or block < 1:
+            raise DeclarationError(
+                f"EightBit(states={states!r}, block={block!r}): write states=1 or states=2, and a block of 1 "
+                "or more"
+            )
         super().__init__(params, {})
         self.names = range(1, states + 1)
         self.block, self.least = block, least

@@ -7,6 +7,7 @@ its buckets again.
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import functools
 import gc
@@ -79,7 +80,7 @@ class Recorder(memory.StorageRecorder):
 
 
 @dataclass
-class Gpus:
+class Gpus(abc.ABC):
     """A training loop on several GPUs, as one of them runs it."""
 
     world_size: int
@@ -135,8 +136,9 @@ class Gpus:
     def autocasting(self):
         return contextlib.nullcontext() if self.autocast is None else torch.autocast("cpu", self.autocast)
 
+    @abc.abstractmethod
     def wrapped(self, model):
-        raise NotImplementedError
+        """Return a model as PyTorch's wrapper makes it."""
 
     def optimizer_of(self, model):
         return self.optimizer(model.parameters(), **self.options)

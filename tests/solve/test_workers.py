@@ -225,6 +225,17 @@ def test_a_search_out_of_time_is_gone_on_with_from_its_file(asked, tmp_path):
         solve.maximize(size, fits, engine="z3", resume=file)
 
 
+def test_the_file_of_a_search_is_not_that_of_a_count(asked, tmp_path):
+    again, memory, size = asked
+    searched, counted = tmp_path / "search.json", tmp_path / "frontier.json"
+    solve.maximize(size, memory <= 60_000, resume=searched)
+    again().count(resume=counted)
+    with pytest.raises(DeclarationError, match="about another question"):
+        again().count(resume=searched)
+    with pytest.raises(DeclarationError, match="about another question"):
+        solve.maximize(size, memory <= 60_000, resume=counted)
+
+
 def test_a_file_of_a_better_setting_than_there_is_is_refused(asked, tmp_path):
     _, memory, size = asked
     file, fits = tmp_path / "search.json", memory <= 60_000

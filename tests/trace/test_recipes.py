@@ -241,6 +241,12 @@ def test_small_parameters_have_states_in_fp32_and_larger_ones_8_bits_and_scales(
     assert with_states.peak_memory(**config) - without.peak_memory(**config) == state
 
 
+@pytest.mark.parametrize("wrong", [{"states": 3}, {"states": 0}, {"block": 0}])
+def test_states_of_eight_bits_are_one_or_two_in_blocks(wrong):
+    with pytest.raises(DeclarationError, match="write states=1 or states=2, and a block of 1"):
+        fc.EightBit([torch.nn.Parameter(torch.zeros(2))], **wrong)
+
+
 def test_an_offloaded_optimizer_takes_no_more_than_one_without_states_and_temporaries():
     cost = fc.cost(resnet, training=recipe(offload=True, accumulation=2))
     config = {"classes": 10, "batch": 5, "resolution": 64}

@@ -98,9 +98,9 @@ class Tally:
         content = None if self.resume is None else saved(self.resume)
         if content is None:
             return None
-        if sorted(content["parts"]) != sorted(self._names):
+        if sorted(content.get("parts", ())) != sorted(self._names):
             raise DeclarationError(
-                f"resume={str(self.resume)!r}: it is about another question ({content['statement']}), or "
+                f"resume={str(self.resume)!r}: it is about another question ({content.get('statement')}), or "
                 "another version of the model; name another file, or delete this one"
             )
         boxes = [boxes_of(content["parts"][name]) for name in self._names]

@@ -10,7 +10,6 @@ import torch
 WHOLE = "_fxcost_whole"
 """The attribute of a part of a weight that holds the whole one's shape."""
 
-
 MOVES = "_fxcost_gradient_moves"
 """The attribute of a weight whose gradient is in another layout than the weight itself."""
 
@@ -32,11 +31,10 @@ def fixed(number: Any) -> int:
         >>> fixed(4)
         4
     """
-    if not isinstance(number, torch.SymInt):
-        return int(number)
-    node: Any = number.node
-    node.shape_env.keep(sympy.Eq(node._expr, node.hint, evaluate=False))
-    return int(node.hint)
+    if isinstance(number, torch.SymInt):
+        node: Any = number.node
+        node.shape_env.keep(sympy.Eq(node._expr, node.hint, evaluate=False))
+    return typical(number)
 
 
 def typical(number: Any) -> int:
@@ -46,7 +44,5 @@ def typical(number: Any) -> int:
         >>> typical(4)
         4
     """
-    if not isinstance(number, torch.SymInt):
-        return int(number)
-    node: Any = number.node
-    return int(node.hint)
+    node: Any = getattr(number, "node", None)
+    return int(number if node is None else node.hint)
