@@ -15,6 +15,7 @@ import torch
 
 from fxcost.ops.call import Flops, Size, elements, product
 from fxcost.ops.registry import registry
+from fxcost.ops.schema import where_there
 from fxcost.program import TensorMeta
 
 aten = torch.ops.aten
@@ -75,7 +76,7 @@ def scaled_dot_product_attention_backward(query: TensorMeta, key: TensorMeta, va
     return backward(product(query.shape[:-1]) * key.shape[-2], query, value)
 
 
-@registry.formula(aten._flash_attention_forward, aten._flash_attention_forward_no_dropout_inplace)
+@registry.formula(aten._flash_attention_forward, *where_there("_flash_attention_forward_no_dropout_inplace"))
 def _flash_attention_forward(
     query: TensorMeta,
     key: TensorMeta,

@@ -9,6 +9,7 @@ import torch
 
 from fxcost.ops.call import Flops, Traffic, elements, nbytes
 from fxcost.ops.registry import FlopsFormula, registry
+from fxcost.ops.schema import where_there
 from fxcost.program import TensorMeta
 
 aten = torch.ops.aten
@@ -30,7 +31,7 @@ aten = torch.ops.aten
     aten._foreach_copy_,
     aten._foreach_zero,
     aten._foreach_zero_,
-    aten._foreach_clone,
+    *where_there("_foreach_clone"),
     aten.cat,
     aten.stack,
     aten._stack,

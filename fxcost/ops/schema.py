@@ -49,6 +49,15 @@ def arguments(target: torch._ops.OpOverload) -> tuple[Argument, ...]:
     )
 
 
+def where_there(*names: str) -> tuple[torch._ops.OpOverloadPacket, ...]:
+    """Return those of ATen's operators that this torch has, of names that not every supported release knows.
+
+    >>> where_there("mm", "not_yet_there")
+    (<OpOverloadPacket(op='aten.mm')>,)
+    """
+    return tuple(getattr(torch.ops.aten, name) for name in names if hasattr(torch.ops.aten, name))
+
+
 @functools.cache
 def fresh_results(target: torch._ops.OpOverload) -> tuple[bool, ...]:
     """Say of each result whether it is new, rather than an argument or a view of one.
