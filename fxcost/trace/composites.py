@@ -138,9 +138,9 @@ def upsampling(original: Function) -> Function:
 def convolution_backend(original: Callable[..., Any]) -> Callable[..., Any]:
     """Choose MKL-DNN where the choice decides no layout: for tensors whose channels do not come last."""
 
-    def select(tensor: torch.Tensor, weight: torch.Tensor, **kwargs: Any) -> Any:
-        if tensor.is_contiguous() and weight.is_contiguous():
+    def select(input: torch.Tensor, weight: torch.Tensor, **kwargs: Any) -> Any:  # noqa: A002 - as the function's
+        if input.is_contiguous() and weight.is_contiguous():
             return torch._C._ConvBackend.Mkldnn  # type: ignore[attr-defined]
-        return original(tensor, weight, **kwargs)
+        return original(input, weight, **kwargs)
 
     return select
