@@ -38,6 +38,9 @@ from fxcost.trace.symbols import SYMBOLIC, HyperparameterEnv
 NODE = "_fxcost_node"
 READS_ONE_ELEMENT = torch.ops.aten._local_scalar_dense.default
 BOOKKEEPING = ("profiler", "prim")
+SHAPE = frozenset({torch.ops.aten.size.default})
+"""What torch 2.11's C++ reads of a symbolic tensor by an operator."""
+
 OPTIMIZERS = f"{TORCH_FOLDER}optim{os.sep}"
 ALWAYS = Existence()
 
@@ -121,7 +124,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = kwargs or {}
         if func is READS_ONE_ELEMENT:
             return self._element(args[0])
-        if func.namespace in BOOKKEEPING:
+        if func.namespace in BOOKKEEPING or func in SHAPE:
             return func(*args, **kwargs)
         result = self._run(func, args, kwargs)
         self._record(func, args, kwargs, result)

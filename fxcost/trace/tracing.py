@@ -28,6 +28,7 @@ from fxcost.trace.finishing import finished
 from fxcost.trace.gates import Gates, Together
 from fxcost.trace.lazy import initialise
 from fxcost.trace.models import LookedUpError, Models, OptionRefusedError
+from fxcost.trace.multiplying import multiplying
 from fxcost.trace.options import option
 from fxcost.trace.preparing import tensors_of
 from fxcost.trace.questions import OWN_FOLDER, TORCH_FOLDER
@@ -228,6 +229,7 @@ class _Run:
             symbolic_construction(self.env.positions),
             patch.object(nn.Module, "__call__", watched_call),
             imposed(self.subject.gpu, self.use.recipe.attention),
+            multiplying(),
             self.fake_mode,
             self.recorder,
             copying(self.subject.gpu),
