@@ -15,7 +15,7 @@ from fxcost.devices import Device
 from fxcost.errors import ConfigError, DeclarationError, InvalidConfigError
 from fxcost.expr import Domain, conditions
 from fxcost.factory import ModelFactory
-from fxcost.gpu import Card, GpuMemory, Largest, gpu_memory, largest
+from fxcost.gpu import Card, GpuMemory, Largest, largest, worst_stage
 from fxcost.graphs import factory_of
 from fxcost.program import Program
 from fxcost.quantity import Quantity
@@ -33,12 +33,11 @@ from fxcost.trace import (
     Training,
     builds_all_options,
     chosen,
+    further_hints,
     generic_hint,
     trace,
     with_recipe,
 )
-
-ATTEMPTS = 16
 
 
 class Cost:
@@ -178,7 +177,7 @@ class Cost:
             raise InvalidConfigError(f"{checked}: the factory refuses it: {region.refusal}")
         values, sizes = self.regions.domain.encode(checked), self.regions.sizes_at(checked)
         recipe = chosen(self.training or self.inference or Inference(), checked)
-        return gpu_memory(
+        return worst_stage(
             sizes,
             values,
             checked,
@@ -387,11 +386,11 @@ def cost(  # noqa: PLR0913 - a graph brings what @fc.model declares
     regions = regions_of(whole)
     if cache and not factory.dynamic:  # what no line asks for is found out by tracing
         remember(regions, subject, "cpu" if gpu is None else str(gpu))
-    hints = generic_hint(whole, ATTEMPTS)
+    hints = generic_hint(whole)
     if not regions.known:  # where the factory refuses an option, its models would be on several paths
         best = next((hint for hint in hints if builds_all_options(subject, domain, hint)), hints[0])
         hints = (best, *(hint for hint in hints if hint != best))
-    regions.open(hints)
+    regions.open((*hints, *further_hints(whole, training)))
     for hint in hints:
         if all(answered.issuperset(declared.names) for declared in factory.dynamic):
             break

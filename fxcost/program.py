@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import sympy
@@ -157,6 +157,23 @@ class Program:
         """The hyperparameters that choose between alternatives traced together."""
         gates = {each.gate for each in self.storages} | {each.gate for each in self.weights}
         return frozenset(symbol.name for gate in gates for symbol in gate.free_symbols)
+
+    def stages(self) -> Iterator[Program]:
+        """Yield what each stage of a pipeline has and does; a program of one GPU yields itself.
+
+        Between the stages' events are those that take away what the one has and bring what the next has.
+        """
+        alive, events = list(self.alive), list[Event]()
+        for event in self.events:
+            if event.phase is not Phase.CONSTRUCT:
+                events.append(event)
+                continue
+            if events:
+                yield replace(self, alive=tuple(alive), events=tuple(events))
+                alive, events = [], []
+            if event.allocates:
+                alive.append(event.storage)
+        yield replace(self, alive=tuple(alive), events=tuple(events))
 
     def operators(self) -> Iterator[torch.fx.Node]:
         """Yield the graph's ATen calls, in order."""

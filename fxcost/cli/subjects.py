@@ -10,12 +10,12 @@ from fxcost.cli.options import Asked
 from fxcost.cli.progress import Tell
 from fxcost.cli.recipes import recipe_of
 from fxcost.cli.settings import restriction_of
-from fxcost.compilation import ATTEMPTS, Cost, cost
+from fxcost.compilation import Cost, cost
 from fxcost.costs import Region
 from fxcost.devices import find
 from fxcost.errors import InvalidConfigError
 from fxcost.report.subject import Subject
-from fxcost.trace import generic_hint, with_recipe
+from fxcost.trace import further_hints, generic_hint, with_recipe
 
 
 def subject_of(asked: Asked, tell: Tell) -> Subject:
@@ -52,7 +52,8 @@ def costs_of(asked: Asked, tell: Tell) -> tuple[Cost, dict[str, object]]:
 
 def _region(costs: Cost, restriction: Mapping[str, object]) -> Region:
     """Return a path of the factory that settings left open take, traced where it is not known yet."""
-    hints = generic_hint(costs.space.restrict(**restriction), ATTEMPTS)
+    space = costs.space.restrict(**restriction)
+    hints = (*generic_hint(space), *further_hints(space, costs.training))
     for hint in hints:
         region = costs.regions.at(hint)
         if region.refusal is None:

@@ -33,6 +33,10 @@ class Sizes:
             return Polynomial.constant(1)
         return self.normaliser.polynomial(sympy.Piecewise((1, gate), (0, True), evaluate=False))
 
+    def stages(self) -> Iterator[Sizes]:
+        """Yield those of each stage of a pipeline, of another program itself."""
+        return (Sizes(program, self.normaliser) for program in self.program.stages())
+
     def operators(self) -> Iterator[torch.fx.Node]:
         """Yield the ATen calls of the measured run, in order."""
         return (node for node in self.program.operators() if node.meta["phase"] is not Phase.CONSTRUCT)

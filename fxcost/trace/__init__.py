@@ -7,7 +7,7 @@ from fxcost.trace.cuda import Gpu
 from fxcost.trace.declared import chosen, with_recipe
 from fxcost.trace.eight_bit import EightBit
 from fxcost.trace.gates import Together
-from fxcost.trace.hints import generic_hint
+from fxcost.trace.hints import further_hints, generic_hint
 from fxcost.trace.parallel import Parallel
 from fxcost.trace.questions import PinnedError
 from fxcost.trace.recipe import Inference, LossFunction, Training
@@ -28,6 +28,7 @@ __all__ = [
     "Training",
     "builds_all_options",
     "chosen",
+    "further_hints",
     "generic_hint",
     "trace",
     "with_recipe",

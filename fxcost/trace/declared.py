@@ -74,7 +74,8 @@ def with_recipe(space: Space, recipe: Any) -> Space:
                 f"{name} is a hyperparameter of the factory and of the recipe; "
                 "give that of the factory another name, or the recipe a value"
             )
-    return Space({**space.domains, **added}).where(*space.conditions) if added else space
+    conditions = getattr(recipe, "conditions", ())
+    return Space({**space.domains, **added}).where(*space.conditions, *conditions) if added else space
 
 
 def leaves_open(recipe: Any) -> bool:

@@ -9,7 +9,7 @@ import sympy
 import torch
 from torch import nn
 
-from fxcost.program import Event, Program, Storage, Weight
+from fxcost.program import Event, Phase, Program, Storage, Weight
 from fxcost.space import Config
 from fxcost.trace.lifetimes import Lifetimes, lifetimes
 from fxcost.trace.parallel.numbers import whole_shape
@@ -36,6 +36,36 @@ class Measured:
     loss: int = -1
     gradients: tuple[int, ...] = ()
     state: tuple[int, ...] = ()
+
+    @classmethod
+    def joined(cls, runs: Sequence[Measured]) -> Measured:
+        """Return one run after the other: between them, what the one has goes and what the next has comes.
+
+        The most that is alive is then what the worst of them has; what is kept of the forward pass is the
+        first one's, the loss the last one's. `Program.stages` takes them apart again.
+
+        Args:
+            runs: The runs of GPUs with different parts of a model.
+        """
+        if len(runs) == 1:
+            return runs[0]
+        events: list[Event] = []
+        left: set[int] = set()
+        for place, run in enumerate(runs):
+            if place:
+                events += [Event(storage, False, Phase.CONSTRUCT, "") for storage in sorted(left)]
+                events += [Event(storage, True, Phase.CONSTRUCT, "") for storage in sorted(run.alive)]
+            events += run.events
+            left = run.alive | {event.storage for event in run.events if event.allocates}
+            left -= {event.storage for event in run.events if not event.allocates}
+        return cls(
+            runs[0].alive,
+            tuple(events),
+            runs[0].end_of_forward,
+            runs[-1].loss,
+            tuple(storage for run in runs for storage in run.gradients),
+            tuple(storage for run in runs for storage in run.state),
+        )
 
 
 def finished(recorder: Recorder, hint: Config, model: nn.Module, batch: set[int], run: Measured) -> Program:

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from fxcost.space import Config, Space
+from fxcost.trace.recipe import Training
 
 DRAWS = 256
+ATTEMPTS = 16
 SMALL = 4
 
 
-def generic_hint(space: Space, count: int) -> Sequence[Config]:
+def generic_hint(space: Space, count: int = ATTEMPTS) -> Sequence[Config]:
     """Return some configurations of a space, the least special one first; the same each time.
 
     Example:
@@ -26,6 +28,12 @@ def generic_hint(space: Space, count: int) -> Sequence[Config]:
     draw = random.Random(0)
     drawn = dict.fromkeys(space.sample(draw) for _ in range(DRAWS))
     return tuple(sorted(drawn, key=_coincidences)[:count])
+
+
+def further_hints(space: Space, training: Training | None) -> Sequence[Config]:
+    """Return more of them where a pipeline refuses most: what cannot be divided evenly."""
+    pipelined = training is not None and training.parallel is not None and training.parallel.pipelined
+    return generic_hint(space, DRAWS)[ATTEMPTS:] if pipelined else ()
 
 
 def _coincidences(config: Config) -> int:

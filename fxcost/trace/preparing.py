@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -75,3 +77,8 @@ def converted_batch(batch: Any, numbers: Precision, *, channels_last: bool) -> A
         if changed is not None:
             _become(tensor, changed)
     return batch
+
+
+def autocast_of(numbers: Precision) -> AbstractContextManager[Any]:
+    """Return the autocast of a precision, which does nothing where it has none."""
+    return contextlib.nullcontext() if numbers.autocast is None else torch.autocast("cpu", numbers.autocast)

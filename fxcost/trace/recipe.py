@@ -80,7 +80,7 @@ class Training:
             neither them nor the step's temporaries.
         keep_output: Whether the loop has the model's output in a variable, as in `output = model(batch)`: it
             lives until that of the next micro-batch takes its place, or else until the step is over. If not,
-            it lives as long as the loss needs it.
+            it lives as long as the loss needs it. Of a pipeline: `return_outputs` of its schedule's `step`.
         loss: From the model's output to a scalar tensor; None is that of `@fc.model(loss=...)`.
         parallel: How the step is divided among GPUs; None is one GPU.
 
@@ -134,6 +134,8 @@ class Training:
             )
         if self.parallel is not None and self.parallel.zero in SHARDED:
             self._check_sharded()
+        if self.parallel is not None and self.parallel.pipelined:
+            self._check_pipelined()
         if not (self.checkpoint is None or isinstance(self.checkpoint, Checkpointing)):
             Checkpointing(self.checkpoint)
 
@@ -150,6 +152,22 @@ class Training:
             raise DeclarationError(
                 f"Training: {name} is not modelled with fully_shard; leave it out, or zero=2 and 3"
             )
+
+    def _check_pipelined(self) -> None:
+        """Refuse what is not modelled together with a pipeline."""
+        given = {
+            "accumulation": self.accumulation != 1,
+            "ema": self.ema is not None,
+            "a GradScaler": self.scales,
+            "offload": self.offload,
+        }
+        for name in (name for name, there in given.items() if there):
+            raise DeclarationError(f"Training: {name} is not modelled with a pipeline; leave it out, or pp")
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What must hold of its hyperparameters, in the words of `Space.where`."""
+        return () if self.parallel is None else self.parallel.conditions
 
     @property
     def numbers(self) -> Precision:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from fxcost.program import Phase
 from fxcost.trace.parallel import arranged, running
 from fxcost.trace.parallel.numbers import typical
-from fxcost.trace.precision import Precision
-from fxcost.trace.preparing import tensors_of
+from fxcost.trace.preparing import autocast_of, tensors_of
 from fxcost.trace.recipe import LossFunction, Training
 from fxcost.trace.recorder import Recorder
 
@@ -27,6 +28,26 @@ class Scaler(torch.amp.GradScaler):
     ) -> None:
         del optimizer_state  # holds what was found, which data decides
         optimizer.step(*args, **kwargs)
+
+
+@dataclass
+class Passes:
+    """What is kept of forward and backward passes.
+
+    Attributes:
+        loss: The last loss, alive until the step is over.
+        end_of_forward: After how many events the first forward pass was over.
+        storage: The storage of the first loss.
+    """
+
+    loss: torch.Tensor | None = None
+    end_of_forward: int | None = None
+    storage: int = -1
+
+    def note(self, end_of_forward: int, storage: int) -> None:
+        """Note the end of a forward pass, if it is the first one's."""
+        if self.end_of_forward is None:
+            self.end_of_forward, self.storage = end_of_forward, storage
 
 
 class Step:
@@ -52,6 +73,7 @@ class Step:
         self.training = training
         self.call = call
         self.loss_of = loss_of
+        self.recorder = recorder
         self.average = _average_of(model, training.ema)
         self.arrangement = arranged(model, training.parallel, recorder)
         self.optimizer = training.build(self.arrangement.updated())
@@ -62,6 +84,23 @@ class Step:
         """Return the autocast around a forward pass and its loss, or around both passes."""
         here = backward is self.training.backward_in_autocast
         return autocast_of(self.training.numbers) if here else contextlib.nullcontext()
+
+    def absent(self) -> set[int]:
+        """Return the storages that are recorded, but not on this GPU."""
+        return set()
+
+    def passes(self) -> Passes:
+        """Run forward and backward of the micro-batches; those after the second are like the second."""
+        recorder, passes = self.recorder, Passes()
+        for times in self.times():
+            recorder.times, recorder.phase = times, Phase.FORWARD
+            with self.autocast(backward=True):
+                passes.loss = self.loss()
+                passes.note(len(recorder.events), recorder.storage_of(passes.loss))
+                recorder.phase = Phase.BACKWARD
+                self.backward(passes.loss)
+        recorder.times = 1
+        return passes
 
     def times(self) -> tuple[Any, ...]:
         """Return how often the first micro-batch is run, and the second: all others are like the second."""
@@ -143,11 +182,6 @@ class Step:
             nn.utils.clip_grad_norm_(self.model.parameters(), training.clip_norm, foreach=foreach)
         if training.clip_value is not None:
             nn.utils.clip_grad_value_(self.model.parameters(), training.clip_value, foreach=foreach)
-
-
-def autocast_of(numbers: Precision) -> AbstractContextManager[Any]:
-    """Return the autocast of a precision, which does nothing where it has none."""
-    return contextlib.nullcontext() if numbers.autocast is None else torch.autocast("cpu", numbers.autocast)
 
 
 def _average_of(model: nn.Module, decay: float | None) -> AveragedModel | None:

@@ -208,7 +208,7 @@ class _Run:
             with self._user_code():
                 model, batch = self._construct()
                 args, kwargs = _inputs(batch)
-                run = self.use.measured(model, lambda: model(*args, **kwargs))
+                run = self.use.measured(model, args, kwargs)
             return finished(self.recorder, self.hint, model, self.batch, run)
 
     def builds_all(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,11 @@ from fxcost.errors import UnknownOperatorError
 from fxcost.program import Phase
 from fxcost.trace.finishing import Measured
 from fxcost.trace.gradients import KeptGradients
-from fxcost.trace.preparing import converted_batch, converted_model, tensors_of
-from fxcost.trace.recipe import Inference, LossFunction, Training, sum_of_output
+from fxcost.trace.preparing import autocast_of, converted_batch, converted_model, tensors_of
+from fxcost.trace.recipe import Inference, LossFunction, Training
 from fxcost.trace.recorder import Recorder
-from fxcost.trace.stepping import Step, autocast_of
+from fxcost.trace.staged import steps_of
+from fxcost.trace.stepping import Step
 
 
 @dataclass(frozen=True)
@@ -59,28 +60,30 @@ class Use:
             self.training.checkpointing.apply(model, self.recorder.inside)
         return model, converted_batch(batch, numbers, channels_last=last)
 
-    def measured(self, model: nn.Module, call: Callable[[], Any]) -> Measured:
+    def measured(self, model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Measured:
         """Use a model.
 
         Args:
             model: A prepared model.
-            call: Runs it on its batch.
+            args: What it is called with: its batch.
+            kwargs: Likewise.
         """
         if self.training is not None:
-            return self._train(model, self.training, call)
+            steps = steps_of(model, (args, kwargs), self.training, self.loss, self.recorder)
+            return Measured.joined([self._trained(step) for step in steps])
         model.eval()
         alive = self._start()
         with torch.no_grad(), autocast_of(self.inference.numbers):
-            call()
+            model(*args, **kwargs)
         return Measured(alive, tuple(self.recorder.events))
 
-    def _train(self, model: nn.Module, training: Training, call: Callable[[], Any]) -> Measured:
-        recorder = self.recorder
-        step = Step(model, training, call, training.loss or self.loss or sum_of_output, recorder)
+    def _trained(self, step: Step) -> Measured:
+        recorder, model = self.recorder, step.model
+        recorder.phase = Phase.CONSTRUCT
         step.warm_up()
         kept = KeptGradients(model, recorder)
-        alive = self._start()
-        passes = self._passes(step)
+        alive = self._start() - step.absent()
+        passes = step.passes()
         recorder.phase = Phase.STEP
         alive -= kept.settle()
         gradients = tuple(recorder.storage_of(p.grad) for p in model.parameters() if p.grad is not None)
@@ -88,7 +91,7 @@ class Use:
         step.clip()
         before = len(recorder.events)
         step.update()
-        if training.offload:
+        if step.training.offload:
             del recorder.events[before:]  # none of it is in the device's memory
         step.finish()
         events = tuple(recorder.events)
@@ -101,19 +104,6 @@ class Use:
         self.recorder.phase = Phase.FORWARD
         self.recorder.events.clear()
         return set(self.recorder.alive.values())
-
-    def _passes(self, step: Step) -> _Passes:
-        """Run forward and backward of the micro-batches; those after the second are like the second."""
-        recorder, passes = self.recorder, _Passes()
-        for times in step.times():
-            recorder.times, recorder.phase = times, Phase.FORWARD
-            with step.autocast(backward=True):
-                passes.loss = step.loss()
-                passes.note(len(recorder.events), recorder.storage_of(passes.loss))
-                recorder.phase = Phase.BACKWARD
-                step.backward(passes.loss)
-        recorder.times = 1
-        return passes
 
     def _without_gradient(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> set[int]:
         """Return the parameters that got no gradient; where others got none, they have no state."""
@@ -133,23 +123,3 @@ class Use:
             storages = {self.recorder.storage_of(tensor) for tensor in tensors_of(state)}
             (idle if id(parameter) in unused else used).update(storages)
         return tuple(sorted(used)), idle - used
-
-
-@dataclass
-class _Passes:
-    """What is kept of forward and backward passes.
-
-    Attributes:
-        loss: The last loss, alive until the step is over.
-        end_of_forward: After how many events the first forward pass was over.
-        storage: The storage of the first loss.
-    """
-
-    loss: torch.Tensor | None = None
-    end_of_forward: int | None = None
-    storage: int = -1
-
-    def note(self, end_of_forward: int, storage: int) -> None:
-        """Note the end of a forward pass, if it is the first one's."""
-        if self.end_of_forward is None:
-            self.end_of_forward, self.storage = end_of_forward, storage

@@ -11,12 +11,17 @@ from torch import nn
 class Arrangement:
     """A model that is trained on one GPU.
 
+    Attributes:
+        synchronises: Whether backward passes are those after which gradients are added up among GPUs; if not,
+            they run as under `no_sync`.
+
     Args:
         model: The model.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
+        self.synchronises = True
 
     def updated(self) -> Iterable[nn.Parameter]:
         """Return the parameters that this GPU's optimizer updates."""

@@ -61,7 +61,7 @@ class Replicated(Arrangement):
     def _ready(self, parameter: nn.Parameter) -> None:
         """Copy a gradient into its bucket: `mark_variable_ready_dense` of c10d/reducer.cpp."""
         part, gradient = self.parts[id(parameter)], parameter.grad
-        if gradient is None or gradient is part:
+        if gradient is None or gradient is part or not self.synchronises:
             return
         torch.mul(gradient, 1.0, out=part)  # by one over the number of GPUs
         if self.as_view:
