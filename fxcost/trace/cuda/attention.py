@@ -1,7 +1,8 @@
 """Which kernel of attention a GPU runs: `select_sdp_backend` of `native/transformers/cuda/sdp_utils.cpp`.
 
 Each backend's row lists what it demands, in that file's order and with its names. Nested tensors are refused;
-so are packed layouts that only nested tensors have. What surrounds a kernel, padding of heads and masks, is
+so are packed layouts that only nested tensors have. Where releases of torch differ, a row asks `Gpu.runs`;
+those before 2.11 are taken for 2.11. What surrounds a kernel, padding of heads and masks, is
 `scaled_dot_product_attention` of `native/transformers/attention.cpp`; both are in ATen.
 
 Legend: E is a query's width per head, Ev a value's; L and S are the lengths of queries and of keys.
@@ -9,6 +10,7 @@ Legend: E is a query's width per head, Ev a value's; L and S are the lengths of 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -108,21 +110,36 @@ def _has_efficient_type(call: Attention) -> bool:
     return call.query.dtype in ((*old, torch.bfloat16) if call.capability >= (8, 0) else old)
 
 
+def _has_heads_that_efficient_groups(call: Attention) -> bool:
+    """`check_batch_size_and_num_heads_dense`: before torch 2.14, it has no grouped queries."""
+    grouped = call.enable_gqa and call.gpu.runs("2.14")
+    return _has_matching_heads(call if grouped else dataclasses.replace(call, enable_gqa=False))
+
+
+def _can_be_dropped_by_cudnn(call: Attention) -> bool:
+    """`check_cudnn_dropout`, of torch 2.12 and later."""
+    return (call.dropout * 16).is_integer() or not call.gpu.runs("2.12")
+
+
 def _fits_cudnn(call: Attention) -> bool:
-    """`check_cudnn_tensor_shapes` and `check_cudnn_d256_bprop_head_dim`, of cuDNN newer than 9.22."""
-    width, value_width = call.query.shape[-1], call.value.shape[-1]
-    new = call.capability == (9, 0) or call.capability[0] == 10
-    widest = 256 if new and not call.trains else 128
-    multiple = bool(width % 8 == 0) and bool(value_width % 8 == 0)
+    """`check_cudnn_tensor_shapes`."""
+    multiple = bool(call.query.shape[-1] % 8 == 0) and bool(call.value.shape[-1] % 8 == 0)
     if not multiple or bool(call.key.shape[2] == 1):
         return False
-    if call.dropout != 0 and bool(call.query.shape[2] == 1):
-        return False
-    if new and call.trains and bool(width > 128):
-        return (bool(width == 192) and bool(value_width == 128)) or (
-            bool(width == 256) and bool(value_width == 256)
-        )
-    return bool(width <= widest) and bool(value_width <= widest)
+    several = call.dropout != 0 or (call.capability[0] == 10 and call.gpu.runs("2.14"))
+    return not several or bool(call.query.shape[2] != 1)
+
+
+def _is_narrow_enough_for_cudnn(call: Attention) -> bool:
+    """`head_dim_limit`, and from torch 2.14 on, with cuDNN 9.24, `check_cudnn_d256_bprop_head_dim`."""
+    width, value_width = call.query.shape[-1], call.value.shape[-1]
+    hopper, latest = call.capability == (9, 0), call.gpu.runs("2.14")
+    new = hopper or call.capability[0] == 10
+    limit = 256 if (new and not call.trains if latest else hopper) else 128
+    if bool(width <= limit) and bool(value_width <= limit):
+        return True
+    pairs = ((192, 128), (256, 256)) if latest else ((192, 128),)
+    return new and any(bool(width == one) and bool(value_width == other) for one, other in pairs)
 
 
 DEMANDS: Mapping[str, tuple[Demand, ...]] = MappingProxyType(
@@ -144,17 +161,18 @@ DEMANDS: Mapping[str, tuple[Demand, ...]] = MappingProxyType(
             _is_four_dimensional,
             _has_aligned_heads,
             _has_ends_of_stride_one,
-            _has_matching_heads,
+            _has_heads_that_efficient_groups,
             _has_efficient_type,
         ),
         "cudnn": (
             _is_four_dimensional,
             _has_low_precision,
             lambda call: (8, 0) <= call.capability <= (12, 1),  # check_cudnn_hardware_support
-            lambda call: (call.dropout * 16).is_integer(),  # check_cudnn_dropout
+            _can_be_dropped_by_cudnn,
             _has_ends_of_stride_one,
             _has_matching_heads,
             _fits_cudnn,
+            _is_narrow_enough_for_cudnn,
         ),
         "math": (),
     }

@@ -36,9 +36,10 @@ CAST_FP32 = (  # AT_FORALL_FP32
     "upsample_nearest3d", "_upsample_nearest_exact3d", "upsample_linear1d", "upsample_bilinear2d",
     "_upsample_bilinear2d_aa", "upsample_trilinear3d", "upsample_bicubic2d", "_upsample_bicubic2d_aa",
 )  # fmt: skip
-ONLY_SINCE = {"2.4": "upsample"}
-"""By the first release that casts them to fp32, what such operators' names have: github.com/pytorch/pytorch
-issues/121072, of March 2024; the release by its date. The documentation of torch 1.12 to 2.3 lists none."""
+ONLY_SINCE = {"2.4": "upsample", "2.12": "rms_norm"}
+"""By the first release that casts them to fp32, what such operators' names have: "rms_norm" by the headers of
+2.11 to 2.14; "upsample" by github.com/pytorch/pytorch issues/121072, of March 2024, whose date says the release,
+as the documentation of torch 1.12 to 2.3 lists none."""
 
 SET_FP32_OUTPUT = (  # AT_FORALL_FP32_SET_OPT_DTYPE
     "prod", "prod.dim_int", "softmax.int", "log_softmax.int", "cumprod", "cumsum", "linalg_vector_norm",
@@ -55,6 +56,16 @@ CAST_WIDEST = (  # AT_FORALL_PROMOTE
 BANNED = ("binary_cross_entropy",)  # TORCH_LIBRARY_IMPL(aten, Autocast, m) of autocast_mode.cpp
 
 
+def cast_to_fp32(release: str) -> tuple[str, ...]:
+    """Return the operators that a release of torch casts to fp32.
+
+    >>> "rms_norm" in cast_to_fp32("2.12.0"), "rms_norm" in cast_to_fp32("2.11.0")
+    (True, False)
+    """
+    later = [word for first, word in ONLY_SINCE.items() if TorchVersion(release) < first]
+    return tuple(name for name in CAST_FP32 if not any(word in name for word in later))
+
+
 class Autocast:
     """The kernels of autocast on a GPU, under the key of the CPU's, and the casts that they keep.
 
@@ -63,8 +74,7 @@ class Autocast:
     """
 
     def __init__(self, release: str = torch.__version__) -> None:
-        later = [word for first, word in ONLY_SINCE.items() if TorchVersion(release) < first]
-        self._fp32_names = [name for name in CAST_FP32 if not any(word in name for word in later)]
+        self._fp32_names = cast_to_fp32(release)
         self._casts: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def clear(self) -> None:
