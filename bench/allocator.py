@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -168,23 +168,23 @@ def traces(folder: Path) -> Iterator[Trace]:
     """Yield the traces of a folder: `index.csv` has a row for each, `NAME.csv.gz` its events."""
     with (folder / "index.csv").open(newline="", encoding="utf-8") as index:
         for row in csv.DictReader(index):
-            events, segments = _read(folder / f"{row['name']}.csv.gz")
+            with gzip.open(folder / f"{row['name']}.csv.gz", "rt", newline="", encoding="utf-8") as lines:
+                events, segments = read(csv.DictReader(lines))
             peak = round(float(row["peak_reserved_MiB"]) * MIB)
             yield Trace(row["name"], events, segments, peak, int(row["segment_alloc"]))
 
 
-def _read(file: Path) -> tuple[Events, tuple[int, ...]]:
-    """Return a trace's requests, each allocation an id of its own, and the sizes of its segments."""
-    rows: list[tuple[int, int, int, int]] = []
+def read(rows: Iterable[Mapping[str, str]]) -> tuple[Events, tuple[int, ...]]:
+    """Return a history's requests, each allocation an id of its own, and the sizes of its segments."""
+    found: list[tuple[int, int, int, int]] = []
     live: dict[str, int] = {}
     segments = []
-    with gzip.open(file, "rt", newline="", encoding="utf-8") as text:
-        for row in csv.DictReader(text):
-            if row["action"] == "alloc":
-                live[row["addr"]] = len(rows)
-                rows.append((Kind.ALLOCATE, len(rows), int(row["size"]), int(row["stream"])))
-            elif row["action"] == "free_completed":
-                rows.append((Kind.FREE, live.pop(row["addr"]), 0, 0))
-            elif row["action"] == "segment_alloc":
-                segments.append(int(row["size"]))
-    return Events(*np.array(rows, np.int64).T), tuple(segments)
+    for row in rows:
+        if row["action"] == "alloc":
+            live[row["addr"]] = len(found)
+            found.append((Kind.ALLOCATE, len(found), int(row["size"]), int(row["stream"])))
+        elif row["action"] == "free_completed":
+            found.append((Kind.FREE, live.pop(row["addr"]), 0, 0))
+        elif row["action"] == "segment_alloc":
+            segments.append(int(row["size"]))
+    return Events(*np.array(found, np.int64).T), tuple(segments)

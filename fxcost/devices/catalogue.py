@@ -20,6 +20,7 @@ _FIELDS = (
     "full_name",
     "generation",
     "compute_capability",
+    "multiprocessors",
     "memory",
     "memory_source",
     "bandwidth",
@@ -45,6 +46,7 @@ class Device:
         generation: Architecture.
         source: Where bandwidth and peaks come from.
         memory_source: Where the memory figure comes from.
+        multiprocessors: How many there are; 0 where it is not said.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Device:
     generation: str
     source: str
     memory_source: str
+    multiprocessors: int = 0
 
 
 def find(name: str, *, file: str | PathLike[str] | None = None) -> Device:
@@ -140,6 +143,7 @@ def _device(name: str, table: object, where: str) -> Device:
         generation=_read(table, "generation", _text, where, default=""),
         source=_read(table, "source", _text, where, default=where),
         memory_source=_read(table, "memory_source", _text, where, default=where),
+        multiprocessors=_read(table, "multiprocessors", _count, where, default=0),
     )
 
 
@@ -165,6 +169,12 @@ def _text(value: object) -> str:
     if isinstance(value, str):
         return value
     raise DeclarationError(f"{value!r} is no text; write it in quotes")
+
+
+def _count(value: object) -> int:
+    if isinstance(value, int) and value > 0:
+        return value
+    raise DeclarationError(f"{value!r} is no number of multiprocessors; write, for example, 132")
 
 
 def _memory(value: object) -> int:

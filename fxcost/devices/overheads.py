@@ -125,7 +125,7 @@ def overheads(file: str | PathLike[str] | None = None) -> tuple[Overhead, ...]:
         DeclarationError: The file cannot be read; the message names its row and field.
 
     >>> sorted({row.name for row in overheads() if row.place is Place.ALLOCATOR})[:2]
-    ['convolution workspace', 'convolution workspace, at most']
+    ['convolution workspace, at most', 'cuBLAS workspace']
     """
     text = (importlib.resources.files(__package__) / "overheads.toml").read_text(encoding="utf-8")
     builtin = _rows(text, "overheads.toml")

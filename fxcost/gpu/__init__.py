@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fxcost.gpu.card import Card
+from fxcost.gpu.card import Card, Workspace
 from fxcost.gpu.fit import Fit
 from fxcost.gpu.largest import Largest, described, largest
 from fxcost.gpu.memory import GpuMemory, Term, gpu_memory
 from fxcost.gpu.pipelines import worst_stage
-from fxcost.gpu.requests import Requests, Workspace, requests
+from fxcost.gpu.requests import Requests, requests
 
 __all__ = [
     "Card",

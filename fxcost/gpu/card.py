@@ -13,7 +13,6 @@ from fxcost.allocator import Settings
 from fxcost.costs import Sizes
 from fxcost.devices import Device, Overhead, Place, overhead
 from fxcost.errors import DeclarationError
-from fxcost.gpu.requests import Workspace
 from fxcost.program import Phase
 
 MARGIN = 0.05
@@ -27,7 +26,20 @@ MULTIPLIED = frozenset(
         "_scaled_mm", "_grouped_mm", "linear", "matmul", "addr",
     }
 )  # fmt: skip
-"""The operators that cuBLAS calculates."""
+"""The operators that cuBLAS and cuBLASLt calculate."""
+
+
+FUSED = frozenset({"addmm", "_addmm_activation", "_scaled_mm"})
+"""Those that cuBLASLt calculates, with what comes after the product: `addmm_out_cuda_impl` of ATen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Memory that a library keeps from the first time it is used in a phase."""
+
+    name: str
+    nbytes: int
+    phase: Phase
 
 
 @dataclass(frozen=True)
@@ -86,12 +98,20 @@ class Card:
 
     def workspaces(self, sizes: Sizes) -> Iterator[Workspace]:
         """Yield what cuBLAS keeps for each thread that multiplies: autograd's is another than the user's."""
-        phases = {node.meta["phase"] for node in sizes.operators() if _name(node) in MULTIPLIED}
+        used = {(node.meta["phase"], name) for node in sizes.operators() for name in _workspaces(_name(node))}
         for phase in (Phase.FORWARD, Phase.BACKWARD):
-            for name in WORKSPACES if phase in phases else ():
+            for name in WORKSPACES:
                 row = self.row(name)
-                if row.place is Place.ALLOCATOR and row.lasts == "on" and row.nbytes:
+                lasts = row.place is Place.ALLOCATOR and row.lasts == "on"
+                if (phase, name) in used and lasts and row.nbytes:
                     yield Workspace(name, row.nbytes, phase)
+
+
+def _workspaces(operator: str) -> tuple[str, ...]:
+    """Return the workspaces that an operator uses."""
+    if operator in FUSED:
+        return WORKSPACES
+    return WORKSPACES[:1] if operator in MULTIPLIED else ()
 
 
 def _name(node: torch.fx.Node) -> str:

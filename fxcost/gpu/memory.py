@@ -13,17 +13,17 @@ from typing import Any
 from fxcost import units
 from fxcost.allocator import Capacity, Replay, capacity_needed, counters, replay, write_snapshot
 from fxcost.costs import Sizes, alive_at_peak, grouped
-from fxcost.devices import Basis, Overhead
+from fxcost.devices import Basis
 from fxcost.expr.functions import Number
 from fxcost.gpu.card import Card
-from fxcost.gpu.convolutions import conversions, largest_convolution
 from fxcost.gpu.fit import Fit
 from fxcost.gpu.requests import Requests, requests
+from fxcost.gpu.scratch import largest_convolution, scratch_of
 from fxcost.program import Role
 from fxcost.space import Config
 
 CONTEXT = "CUDA context"
-CONVOLUTION = "convolution workspace"
+CONVOLUTION = "convolution workspace, at most"
 NCCL = "NCCL communicator"
 PAIR = 2
 RESIDENT = (Role.PARAMETER, Role.BUFFER, Role.OPTIMIZER_STATE)
@@ -187,17 +187,15 @@ def gpu_memory(
         channels_last: Whether convolutions have nothing to convert.
         gpus: How many GPUs train together: more than one have a communicator.
     """
-    workspaces = tuple(card.workspaces(sizes))
-    asked = requests(sizes, values, workspaces)
-    attempts = {} if channels_last else conversions(sizes, values)
-    tried = requests(sizes, values, workspaces, attempts) if attempts else asked
+    scratch = scratch_of(sizes, values, card, channels_last=channels_last)
+    asked = requests(sizes, values, tuple(card.workspaces(sizes)), scratch)
     done = replay(asked.events, card.settings)
-    convolution = largest_convolution(sizes, values)
-    extra, most = (card.row(name) for name in (CONVOLUTION, f"{CONVOLUTION}, at most"))
-    rows = [extra, card.row(CONTEXT)]
+    rows = [card.row(CONTEXT)]
     if gpus > 1:
         rows.append(card.row(f"{NCCL} of two" if gpus == PAIR else NCCL))
-    outside = [_term(row, convolution) for row in rows]
+    outside = [Term(row.name, row.nbytes, str(row.basis), row.source) for row in rows]
+    tried = max((each.nbytes for taken in scratch.values() for each in taken if not each.needed), default=0)
+    most = int(card.row(CONVOLUTION).times * largest_convolution(sizes, values, card))
     shown = done.peak_reserved + sum(term.nbytes for term in outside)
     basis = "exact" if card.runs_as(traced) else f"exact, on {_name_of(traced, card)}"
     terms = (*_inside(sizes, values, asked, done, basis), *outside)
@@ -206,9 +204,9 @@ def gpu_memory(
         card=card,
         traced=traced,
         live=asked.live,
-        capacity=capacity_needed(tried.events, card.settings),
+        capacity=capacity_needed(asked.events, card.settings),
         shown=shown,
-        at_most=shown + int((most.times - extra.times) * convolution),
+        at_most=shown + max(most - tried, 0),
         terms=tuple(term for term in terms if term.nbytes),
         requests=asked,
         replay=done,
@@ -231,8 +229,3 @@ def _name_of(traced: Card | None, card: Card) -> str:
     if card.runs_as(traced):
         return card.device.name
     return "cpu" if traced is None else traced.device.name
-
-
-def _term(row: Overhead, convolution: int) -> Term:
-    nbytes = int(row.times * convolution) if row.times else row.nbytes
-    return Term(row.name, nbytes, str(row.basis), row.source)

@@ -7,6 +7,7 @@ begins, and the optimizer's state where its step begins; from then on all steps 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,22 +19,18 @@ from fxcost.allocator import Events, Frame, Kind, Span
 from fxcost.allocator.sizes import BLOCK
 from fxcost.costs import Sizes
 from fxcost.expr.functions import Number
+from fxcost.gpu.card import Workspace
+from fxcost.gpu.scratch import Scratch
 from fxcost.program import Event, Phase, Program, Role
 
 STEPS = 2
 """After two all steps ask for the same."""
 
 FIRST = (Role.PARAMETER, Role.BUFFER)
+SCRATCH = -(2**31)
+"""What stands for scratch memory among storages."""
+
 LATE = {Role.GRADIENT: Phase.BACKWARD, Role.OPTIMIZER_STATE: Phase.STEP}
-
-
-@dataclass(frozen=True, slots=True)
-class Workspace:
-    """Memory that a library keeps from the first time it is used in a phase."""
-
-    name: str
-    nbytes: int
-    phase: Phase
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,8 @@ class Requests:
     Attributes:
         program: What makes them.
         events: The requests.
-        storages: By event, the program's storage; below 0 for a workspace, the first one's being -1.
+        storages: By event, the program's storage; below 0 for a workspace, the first one's being -1, and for
+            scratch memory.
         spans: The phases, by event.
     """
 
@@ -63,8 +61,15 @@ class Requests:
         return self._peak(-(-self.events.sizes // BLOCK) * BLOCK, self.storages >= 0)
 
     @cached_property
+    def asked(self) -> int:
+        """The most bytes asked for and not given back, of tensors, workspaces and scratch; not rounded."""
+        held = np.cumsum(self._changes(self.events.sizes))
+        tried = np.where(self.events.kinds == Kind.ATTEMPT, self.events.sizes, 0)
+        return int((held + tried).max(initial=0))
+
+    @cached_property
     def with_workspaces(self) -> int:
-        """The same, together with workspaces."""
+        """The same, each rounded up as the allocator does it."""
         return self._peak(-(-self.events.sizes // BLOCK) * BLOCK, np.ones(len(self.events), bool))
 
     def by_role(self) -> dict[str, npt.NDArray[np.int64]]:
@@ -103,7 +108,7 @@ def requests(
     sizes: Sizes,
     values: Mapping[str, Number],
     workspaces: Sequence[Workspace] = (),
-    attempts: Mapping[str, int] | None = None,
+    scratch: Mapping[str, Sequence[Scratch]] | None = None,
 ) -> Requests:
     """Return what a configuration asks for.
 
@@ -111,9 +116,9 @@ def requests(
         sizes: Its program's, traced alone.
         values: The configuration, encoded by the domain.
         workspaces: What libraries keep.
-        attempts: By operator's node, the bytes that it would like to have for each tensor it makes.
+        scratch: By operator's node, what its kernels take for the time of the call.
     """
-    writer = _Writer(sizes.program, [w.nbytes for w in workspaces], attempts or {})
+    writer = _Writer(sizes.program, [w.nbytes for w in workspaces], scratch or {})
     needed = dict.fromkeys((*sizes.program.alive, *(event.storage for event in sizes.program.events)))
     writer.sizes |= {storage: sizes.nbytes(storage).evaluate(values) for storage in needed}
     start = writer.start()
@@ -128,7 +133,7 @@ def requests(
                 writer.allocate(-1 - at for at, w in enumerate(workspaces) if w.phase == phase)
             for event in events:
                 writer.add(event.storage, allocates=event.allocates)
-                writer.attempt(event)
+                writer.borrow(event)
             if len(writer.rows) > begin:
                 spans.append(Span(f"step {step + 1}: {phase}", begin, len(writer.rows) - 1))
     return writer.finished(tuple(spans))
@@ -148,9 +153,13 @@ def _phases(program: Program) -> Iterator[tuple[Phase, list[Event]]]:
 class _Writer:
     """Writes requests, one after the other."""
 
-    def __init__(self, program: Program, workspaces: Sequence[int], attempts: Mapping[str, int]) -> None:
+    def __init__(
+        self, program: Program, workspaces: Sequence[int], scratch: Mapping[str, Sequence[Scratch]]
+    ) -> None:
         self.program = program
-        self.attempts = attempts
+        self.scratch = scratch
+        self.results = Counter(event.node for event in program.events if event.allocates)
+        self.made = Counter[str]()
         self.sizes = {-1 - at: nbytes for at, nbytes in enumerate(workspaces)}
         self.rows: list[tuple[int, int, int]] = []
         self.storages: list[int] = []
@@ -186,11 +195,25 @@ class _Writer:
         else:
             self._write(storage, Kind.FREE, self.ids.pop(storage), 0)
 
-    def attempt(self, event: Event) -> None:
-        """Write what an operator would like to have for the tensor that it has just made."""
-        if event.allocates and event.node in self.attempts:
-            self._write(event.storage, Kind.ATTEMPT, self.count, self.attempts[event.node])
+    def borrow(self, event: Event) -> None:
+        """Write what an operator takes for the time of its call, once the result before it is there."""
+        if not event.allocates or event.node not in self.scratch:
+            return
+        at = self.made[event.node] % self.results[event.node]
+        self.made[event.node] += 1
+        last = self.results[event.node] - 1
+        taken = [
+            each
+            for each in self.scratch[event.node]
+            if min(last, last if each.after is None else each.after) == at
+        ]
+        needed = []
+        for each in taken:
+            self._write(SCRATCH, Kind.ALLOCATE if each.needed else Kind.ATTEMPT, self.count, each.nbytes)
+            needed += [self.count] if each.needed else []
             self.count += 1
+        for key in needed:
+            self._write(SCRATCH, Kind.FREE, key, 0)
 
     def _write(self, storage: int, kind: Kind, key: int, nbytes: int) -> None:
         self.rows.append((kind, key, nbytes))

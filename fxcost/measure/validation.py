@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from fxcost import units
 from fxcost.compilation import Cost
 from fxcost.measure.alive import most_alive
+from fxcost.measure.cold import ColdStart
 from fxcost.measure.driver import Driver
-from fxcost.measure.running import STEPS, Run
+from fxcost.measure.running import Run
 from fxcost.space import Config
 from fxcost.trace import Inference, Training
 from fxcost.trace.declared import chosen
@@ -96,8 +95,9 @@ def validate(cost: Cost, /, **config: Any) -> Validation:
     """Run a configuration by its recipe, and return what was predicted of it and what it really took.
 
     On a CPU that is the most bytes of tensors alive in the second of two steps. For costs of a GPU's
-    operators it is what PyTorch's allocator has given and reserved in two steps from a cold start, and what
-    the driver says of the process, which must be a new one.
+    operators it is, in two steps from a cold start, what PyTorch's allocator was asked for, has given and has
+    reserved, and what the driver says of the process, which must be a new one; then the least memory with
+    which the two steps complete, found by letting the allocator have less and less.
 
     Args:
         cost: Of the factory and its recipe; of a GPU's operators where it is to run on one.
@@ -133,17 +133,16 @@ def _on_cpu(cost: Cost, recipe: Training | Inference, config: Config) -> Validat
 
 def _on_gpu(cost: Cost, recipe: Training | Inference, config: Config) -> Validation:
     memory = cost.gpu_memory(None, **config)
+    start = ColdStart(lambda: Run(cost, recipe, config, "cuda"))
     with Driver() as driver:
-        torch.cuda.reset_peak_memory_stats()
-        run = Run(cost, recipe, config, "cuda")
-        for _ in range(STEPS):
-            run.step()
-        torch.cuda.synchronize()
-        stats = torch.cuda.memory_stats()
+        taken = start.taken()
         used, _ = driver.of_this_process()
+    capacity = memory.capacity
     rows = (
-        Compared("given by the allocator", memory.replay.peak_allocated, stats["allocated_bytes.all.peak"]),
-        Compared("reserved by it", memory.reserved, stats["reserved_bytes.all.peak"]),
+        Compared("asked of the allocator", memory.requests.asked, taken.asked),
+        Compared("given by it", memory.replay.peak_allocated, taken.given),
+        Compared("reserved by it", memory.reserved, taken.reserved),
         Compared("shown by nvidia-smi", memory.shown, used),
+        Compared("enough for it", capacity.enough, start.enough(capacity.enough, capacity.step)),
     )
     return Validation(config, str(driver.properties.name), rows, memory.card.margin)

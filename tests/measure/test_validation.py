@@ -66,7 +66,7 @@ def test_a_gpu_that_is_not_there_is_refused():
 
 
 @pytest.mark.skipif(bool(pretend.missing()), reason=pretend.missing())
-def test_a_pretend_gpu_gives_and_reserves_what_was_predicted():
+def test_a_pretend_gpu_takes_what_was_predicted():
     asked = ["validate", GPT, "--training", "sgd", "--precision", "bf16-mixed"]
     context = fc.Card.of("rtx-4090").row("CUDA context").nbytes
     code, printed, error = pretend.called(
@@ -75,6 +75,14 @@ def test_a_pretend_gpu_gives_and_reserves_what_was_predicted():
         context=context,
     )
     assert code == 0, error
-    rows = {row["name"]: row for row in json.loads(printed)["validation"]["rows"]}
-    for name in ("given by the allocator", "reserved by it", "shown by nvidia-smi"):
-        assert rows[name]["predicted"] == rows[name]["measured"], name
+    rows = json.loads(printed)["validation"]["rows"]
+    names = [
+        "asked of the allocator",
+        "given by it",
+        "reserved by it",
+        "shown by nvidia-smi",
+        "enough for it",
+    ]
+    assert [row["name"] for row in rows] == names
+    for row in rows:
+        assert row["predicted"] == row["measured"], row["name"]
