@@ -38,8 +38,8 @@ CAST_FP32 = (  # AT_FORALL_FP32
 )  # fmt: skip
 ONLY_SINCE = {"2.4": "upsample", "2.12": "rms_norm"}
 """By the first release that casts them to fp32, what such operators' names have: "rms_norm" by the headers of
-2.11 to 2.14; "upsample" by github.com/pytorch/pytorch issues/121072, of March 2024, whose date says the release,
-as the documentation of torch 1.12 to 2.3 lists none."""
+2.11 to 2.14; "upsample" by github.com/pytorch/pytorch issues/121072, of March 2024, whose date says the
+release, as the documentation of torch 1.12 to 2.3 lists none."""
 
 SET_FP32_OUTPUT = (  # AT_FORALL_FP32_SET_OPT_DTYPE
     "prod", "prod.dim_int", "softmax.int", "log_softmax.int", "cumprod", "cumsum", "linalg_vector_norm",
