@@ -11,7 +11,7 @@ from typing import Any
 from fxcost import units
 from fxcost.compilation import Cost
 from fxcost.devices import Device
-from fxcost.errors import ConfigError, DeclarationError
+from fxcost.errors import ConfigError, DeclarationError, FactoryError, FxcostError
 from fxcost.gpu import Card, Fit, GpuMemory, described
 from fxcost.inverse.setting import Setting
 from fxcost.space import Config
@@ -85,7 +85,7 @@ def fewest_gpus(
     """Return the fewest GPUs on which a training step fits, among the ways that its recipe leaves open.
 
     They are tried from the fewest GPUs on, and of as many in the order in which the hyperparameters of
-    `fc.Parallel` have their values; each is traced and replayed.
+    `fc.Parallel` have their values; each is traced and replayed, but for those that divide nothing evenly.
 
     Args:
         cost: Of the factory and its recipe, whose `parallel` has domains.
@@ -114,12 +114,19 @@ def fewest_gpus(
     """
     card = cost.card_of(device)
     tried: list[Divided] = []
+    refused: FxcostError | None = None
     for gpus, values in _ways(cost, batch, config):
-        tried.append(Divided(gpus, values, Setting.of(cost, {**config, **values}).memory(card)))
-        if tried[-1].memory.fit is Fit.FITS:
+        try:
+            memory = Setting.of(cost, {**config, **values}).memory(card)
+        except (ConfigError, FactoryError) as refusal:  # a pipeline's stages would not be alike
+            refused = refusal
+            continue
+        tried.append(Divided(gpus, values, memory))
+        if memory.fit is Fit.FITS:
             break
     if not tried:
-        raise DeclarationError(f"{batch}={config.get(batch or '')} can be divided in none of the ways")
+        none = DeclarationError(f"{batch}={config.get(batch or '')} can be divided in none of the ways")
+        raise refused or none
     return FewestGpus(Config(config), tuple(tried))
 
 

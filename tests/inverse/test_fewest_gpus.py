@@ -108,3 +108,15 @@ def test_the_command_answers_it(tmp_path: Path):
         fixed = run(*asked, "--set", "dp=4", "--json")
         assert json.loads(fixed.stdout)["fewest_gpus"]["tried"][0]["gpus"] == 4
         assert "add --set batch=..." in run(*asked[:-4], "--fewest-gpus").stderr
+
+
+def test_ways_that_divide_nothing_evenly_are_passed_over():
+    names: dict[str, object] = {}
+    exec(NETS, names)
+    stages = fc.Parallel(pp=fc.Choice(1, 2, 3, 4), microbatches=fc.Choice(2, 4), blocks="*")
+    training = fc.Training(torch.optim.AdamW, parallel=stages)
+    cost = fc.cost(names["net"].within(width=1024), training=training, device="rtx-4090")
+    found = fc.fewest_gpus(cost, card_with(MIB), **SETTING)
+    ways = [(way.values["pp"], way.values["microbatches"]) for way in found.tried]
+    assert found.count is None
+    assert ways == [(1, 2), (1, 4), (2, 2), (2, 4), (4, 4)]

@@ -49,7 +49,9 @@ class Recorder(memory.StorageRecorder):
         return super().__torch_dispatch__(operator, types, args, kwargs)
 
     def see(self, tensor):
-        if not isinstance(tensor, (FakeTensor, *WRAPPERS)):  # DTensor finds shapes with fake tensors
+        if isinstance(tensor, (FakeTensor, *WRAPPERS)):  # DTensor finds shapes with fake tensors
+            return
+        if tensor.device.type != "meta":  # PipelineStage keeps shapes as such
             super().see(tensor)
 
     @contextlib.contextmanager

@@ -91,13 +91,14 @@ class Pipeline(gpus.Gpus):
             )
             mine.register_comm_hook(None, gpus._done)
         received = self.first if self.index == 0 else (handed[self.index],)
+        shapes = [tuple(_shaped(tensor) for tensor in each) for each in (received, (handed[self.index + 1],))]
         return PipelineStage(
             mine,
             self.index,
             self.stages,
             torch.device("cpu"),
-            input_args=received,
-            output_args=handed[self.index + 1],
+            input_args=shapes[0],
+            output_args=shapes[1],
             group=self.groups["pp"],
         )
 
@@ -153,3 +154,8 @@ class Pipeline(gpus.Gpus):
         inside = self.autocast is not None and not self.backward_inside
         with torch.autocast("cpu", self.autocast) if inside else contextlib.nullcontext():
             return loss_of(output)
+
+
+def _shaped(tensor):
+    """Return a tensor without memory."""
+    return torch.empty_like(tensor, device="meta").requires_grad_(tensor.requires_grad)

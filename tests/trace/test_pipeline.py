@@ -45,14 +45,21 @@ def real_peaks(name, pp, **loop):
     return pipeline.peaks(getattr(models, name), CONFIGS[name])
 
 
-@pytest.mark.parametrize("schedule", ["gpipe", "1f1b"])
-@pytest.mark.parametrize("name", CONFIGS)
-def test_peak_memory_of_each_stage_equals_a_real_step_to_the_byte(name, schedule):
-    cost = costs_of(name, pp=fc.Choice(2, 4), schedule=schedule)
-    for pp in (2, 4):
-        real = real_peaks(name, pp, schedule=schedule)
-        assert peaks_of(name, cost, pp=pp) == real
-        assert cost.peak_memory(pp=pp, **CONFIGS[name]) == max(real)
+@pytest.mark.parametrize(
+    ("name", "schedule", "pp", "microbatches"),
+    [
+        ("decoder", "gpipe", 2, 4),
+        ("decoder", "1f1b", 4, 4),
+        ("layers", "gpipe", 4, 2),
+        ("layers", "1f1b", 2, 4),
+        ("layers", "1f1b", 8, 8),
+    ],
+)
+def test_peak_memory_of_each_stage_equals_a_real_step_to_the_byte(name, schedule, pp, microbatches):
+    way = {"schedule": schedule, "microbatches": microbatches}
+    cost, real = costs_of(name, pp=pp, **way), real_peaks(name, pp, **way)
+    assert peaks_of(name, cost) == real
+    assert cost.peak_memory(**CONFIGS[name]) == max(real)
 
 
 BF16 = torch.bfloat16

@@ -17,6 +17,7 @@ SHARDED = (2, 3)
 OF_FULLY_SHARD = ("units", "param_dtype", "reduce_dtype")
 STAGES = (0, 1, 2, 3)
 SCHEDULES = ("1f1b", "gpipe")
+OF_SCHEDULES = ("pp", "microbatches", "schedule")
 
 
 @dataclass(frozen=True)
@@ -143,13 +144,11 @@ class Parallel:
     def conditions(self) -> tuple[str, ...]:
         """What must hold of hyperparameters, in the words of `Space.where`."""
         domains = domains_of(self)
-        pp, parts, schedule = (
-            name if name in domains else repr(getattr(self, name))
-            for name in ("pp", "microbatches", "schedule")
-        )
-        if not self.pipelined or domains.keys().isdisjoint((pp, parts, schedule)):
+        if not self.pipelined or self.schedule == "gpipe" or domains.keys().isdisjoint(OF_SCHEDULES):
             return ()
-        return (f"{schedule} != '1f1b' or {parts} >= {pp}",)
+        pp, parts = (name if name in domains else getattr(self, name) for name in OF_SCHEDULES[:2])
+        enough = f"{parts} >= {pp}"
+        return (f"schedule != '1f1b' or {enough}" if "schedule" in domains else enough,)
 
     @property
     def factors(self) -> tuple[int | str, ...]:
