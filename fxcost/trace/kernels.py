@@ -13,6 +13,7 @@ import torch
 from torch import _meta_registrations
 
 from fxcost.trace import quick
+from fxcost.trace.cudnn import cudnn_rnn, cudnn_rnn_backward
 from fxcost.trace.recurrent import lstm_workspace
 
 Kernel = Callable[..., Any]
@@ -298,6 +299,8 @@ RULES: dict[torch._ops.OpOverload, Kernel] = {
     **quick.RULES,
     aten.addcmul.default: addcmul,
     aten.baddbmm.default: baddbmm,
+    aten._cudnn_rnn.default: cudnn_rnn,
+    aten._cudnn_rnn_backward.default: cudnn_rnn_backward,
     aten.cudnn_batch_norm.default: cudnn_batch_norm,
     aten.cudnn_batch_norm_backward.default: cudnn_batch_norm_backward,
     aten._grouped_mm.default: grouped_mm,

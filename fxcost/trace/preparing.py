@@ -47,7 +47,7 @@ def converted_model(model: nn.Module, numbers: Precision, *, channels_last: bool
     for held in (*model.parameters(), *model.buffers()):
         changed = _converted(held.detach(), numbers, channels_last=channels_last)
         if changed is not None:
-            _become(held, changed)
+            become(held, changed)
     return model
 
 
@@ -61,7 +61,7 @@ def _converted(tensor: torch.Tensor, numbers: Precision, *, channels_last: bool)
     return None if changed is tensor else changed
 
 
-def _become(held: torch.Tensor, changed: torch.Tensor) -> None:
+def become(held: torch.Tensor, changed: torch.Tensor) -> None:
     """Let a parameter or a buffer be another tensor, with all references to it and attributes of it kept."""
     attributes = {name: value for name, value in held.__dict__.items() if not name.startswith("_fxcost")}
     if isinstance(held, nn.Parameter):
@@ -75,7 +75,7 @@ def converted_batch(batch: Any, numbers: Precision, *, channels_last: bool) -> A
     for tensor in tensors_of(batch):
         changed = _converted(tensor.detach(), numbers, channels_last=channels_last)
         if changed is not None:
-            _become(tensor, changed)
+            become(tensor, changed)
     return batch
 
 

@@ -21,7 +21,7 @@ from fxcost.program import Program, Source
 from fxcost.space import Config, Dynamic
 from fxcost.trace.alternatives import Alternatives
 from fxcost.trace.construction import model_modules, symbolic_construction
-from fxcost.trace.cuda import Gpu, copying, imposed
+from fxcost.trace.cuda import Gpu, allocating, copying, imposed
 from fxcost.trace.declared import chosen, domains_of, is_open
 from fxcost.trace.dynamic import AnsweringEnv, DataAnswers
 from fxcost.trace.finishing import finished
@@ -233,6 +233,7 @@ class _Run:
             self.fake_mode,
             self.recorder,
             copying(self.subject.gpu),
+            allocating(self.subject.gpu),
         ):
             yield
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from fxcost.errors import UnknownOperatorError
 from fxcost.program import Phase
+from fxcost.trace.cuda import flattened
 from fxcost.trace.finishing import Measured
 from fxcost.trace.gradients import KeptGradients
 from fxcost.trace.preparing import autocast_of, converted_batch, converted_model, tensors_of
@@ -44,18 +44,11 @@ class Use:
         return self.training or self.inference
 
     def prepared(self, model: nn.Module, batch: Any) -> tuple[nn.Module, Any]:
-        """Return a model and its batch as the recipe uses them.
-
-        Raises:
-            UnknownOperatorError: The model has layers that cannot be traced as on a GPU.
-        """
-        if self.on_gpu and any(isinstance(module, nn.RNNBase) for module in model.modules()):
-            raise UnknownOperatorError(
-                "only cuDNN knows the size of what its recurrent layers reserve; leave device= out, and "
-                "compare peak_memory, with the operators of a CPU, with the memory that there is"
-            )
+        """Return a model and its batch as the recipe uses them."""
         numbers, last = self.recipe.numbers, self.recipe.channels_last
         model = converted_model(model, numbers, channels_last=last)
+        if self.on_gpu:
+            flattened(model)
         if self.training is not None and self.training.checkpointing is not None:
             self.training.checkpointing.apply(model, self.recorder.inside)
         return model, converted_batch(batch, numbers, channels_last=last)

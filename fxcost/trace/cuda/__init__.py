@@ -5,5 +5,6 @@ from __future__ import annotations
 from fxcost.trace.cuda.gpu import Gpu
 from fxcost.trace.cuda.imposing import imposed
 from fxcost.trace.cuda.products import copying
+from fxcost.trace.cuda.recurrent import allocating, flattened
 
-__all__ = ["Gpu", "copying", "imposed"]
+__all__ = ["Gpu", "allocating", "copying", "flattened", "imposed"]

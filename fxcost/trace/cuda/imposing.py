@@ -12,12 +12,14 @@ from unittest.mock import patch
 import torch
 from torch.amp import autocast_mode
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.modules import rnn
 
 from fxcost.errors import DeclarationError
 from fxcost.trace.cuda import composites
 from fxcost.trace.cuda.autocast import Autocast
 from fxcost.trace.cuda.gpu import Gpu
 from fxcost.trace.cuda.overriding import overridden
+from fxcost.trace.cuda.recurrent import Layers
 
 ON_A_CPU = {"flash": SDPBackend.FLASH_ATTENTION, "math": SDPBackend.MATH}
 OPTIMIZERS = ("adadelta", "adagrad", "adam", "adamax", "asgd", "nadam", "radam", "rmsprop", "rprop", "sgd")
@@ -67,6 +69,7 @@ def as_on_a_gpu(gpu: Gpu, attention: str | None = None) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(overridden([*autocast.overrides(), *composites.overrides(gpu, attention)]))
         stack.enter_context(patch.object(torch, "clear_autocast_cache", clear_all))
+        stack.enter_context(patch.object(rnn, "_VF", Layers(vars(rnn)["_VF"])))
         begin = _on_the_cpu(autocast_mode.autocast.__init__)
         stack.enter_context(patch.object(autocast_mode.autocast, "__init__", begin))
         for name in OPTIMIZERS:
