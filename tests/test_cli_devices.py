@@ -78,11 +78,9 @@ def test_a_check_says_whose_operators_it_has_counted(nets):
     assert "with the operators PyTorch picks on a CPU" in " ".join(printed.split())
 
 
-def test_what_cannot_be_known_of_a_gpu_is_refused_with_what_to_write_instead(nets):
-    result = run("check", f"{nets}:recurrent", "--device", "rtx-4090")
-    assert result.exit_code == 2
-    assert "leave device= out, and compare peak_memory" in " ".join(result.stderr.split())
-    assert run("check", f"{nets}:recurrent", "--limit", "peak_memory <= 24 GiB").exit_code == 0
+def test_recurrent_layers_are_those_of_cudnn_and_a_missing_device_is_asked_for(nets):
+    printed = run("cost", f"{nets}:recurrent", "--device", "rtx-4090").stdout
+    assert "8393216" in printed  # 8 MiB of workspace among them
     assert "such as --device rtx-4090" in run("memory", f"{nets}:net").stderr
 
 

@@ -19,6 +19,7 @@ MARGIN = 0.05
 """By so much the smallest capacity may be wrong, either way, before the answer is too close to call."""
 
 WORKSPACES = ("cuBLAS workspace", "cuBLASLt workspace")
+DROPOUT = "cuDNN dropout state"
 
 MULTIPLIED = frozenset(
     {
@@ -97,7 +98,10 @@ class Card:
         return overhead(name, torch=self.release, generation=self.device.generation, file=self.overheads)
 
     def workspaces(self, sizes: Sizes) -> Iterator[Workspace]:
-        """Yield what cuBLAS keeps for each thread that multiplies: autograd's is another than the user's."""
+        """Yield what libraries keep: cuBLAS for each thread that multiplies, cuDNN once.
+
+        Autograd's thread is another than the user's.
+        """
         used = {(node.meta["phase"], name) for node in sizes.operators() for name in _workspaces(_name(node))}
         for phase in (Phase.FORWARD, Phase.BACKWARD):
             for name in WORKSPACES:
@@ -105,6 +109,16 @@ class Card:
                 lasts = row.place is Place.ALLOCATOR and row.lasts == "on"
                 if (phase, name) in used and lasts and row.nbytes:
                     yield Workspace(name, row.nbytes, phase)
+        if any(_drops(node) for node in sizes.operators()):
+            yield Workspace(DROPOUT, self.row(DROPOUT).nbytes, Phase.FORWARD)
+
+
+def _drops(node: torch.fx.Node) -> bool:
+    """Tell whether an operator is a recurrent layer of cuDNN's that drops elements."""
+    if node.target is not torch.ops.aten._cudnn_rnn.default:
+        return False
+    dropout, train = node.args[11:13]
+    return bool(dropout) and bool(train)
 
 
 def _workspaces(operator: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
@@ -15,7 +15,7 @@ from fxcost.allocator import Capacity, Replay, capacity_needed, counters, replay
 from fxcost.costs import Sizes, alive_at_peak, grouped
 from fxcost.devices import Basis
 from fxcost.expr.functions import Number
-from fxcost.gpu.card import Card
+from fxcost.gpu.card import DROPOUT, Card
 from fxcost.gpu.fit import Fit
 from fxcost.gpu.requests import Requests, requests
 from fxcost.gpu.scratch import largest_convolution, scratch_of
@@ -188,7 +188,8 @@ def gpu_memory(
         gpus: How many GPUs train together: more than one have a communicator.
     """
     scratch = scratch_of(sizes, values, card, channels_last=channels_last)
-    asked = requests(sizes, values, tuple(card.workspaces(sizes)), scratch)
+    workspaces = tuple(card.workspaces(sizes))
+    asked = requests(sizes, values, workspaces, scratch)
     done = replay(asked.events, card.settings)
     rows = [card.row(CONTEXT)]
     if gpus > 1:
@@ -198,7 +199,9 @@ def gpu_memory(
     most = int(card.row(CONVOLUTION).times * largest_convolution(sizes, values, card))
     shown = done.peak_reserved + sum(term.nbytes for term in outside)
     basis = "exact" if card.runs_as(traced) else f"exact, on {_name_of(traced, card)}"
-    terms = (*_inside(sizes, values, asked, done, basis), *outside)
+    kept = [card.row(DROPOUT) for each in workspaces if each.name == DROPOUT]
+    state = [Term(row.name, row.nbytes, str(row.basis), row.source) for row in kept]
+    terms = (*_inside(sizes, values, asked, done, basis, state), *outside)
     return GpuMemory(
         config=config,
         card=card,
@@ -214,13 +217,20 @@ def gpu_memory(
 
 
 def _inside(
-    sizes: Sizes, values: Mapping[str, Number], asked: Requests, done: Replay, basis: str
+    sizes: Sizes,
+    values: Mapping[str, Number],
+    asked: Requests,
+    done: Replay,
+    basis: str,
+    state: Sequence[Term],
 ) -> Iterator[Term]:
     """Yield the parts of what the allocator reserves: each peak, without those before it."""
     by_role = grouped(alive_at_peak(sizes, values), "kind")
     yield from (Term(name, part.evaluate(values), basis) for name, part in by_role.items())
     yield Term("rounding up to 512 B", asked.rounded - asked.live, "replayed")
-    yield Term("cuBLAS workspace", asked.with_workspaces - asked.rounded, str(Basis.SOURCE_CODE))
+    yield from state
+    workspace = asked.with_workspaces - asked.rounded - sum(term.nbytes for term in state)
+    yield Term("cuBLAS workspace", workspace, str(Basis.SOURCE_CODE))
     yield Term("rest of blocks that are not split", done.peak_allocated - asked.with_workspaces, "replayed")
     yield Term("cached and fragmented", done.peak_reserved - done.peak_allocated, "replayed")
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import torch
 
-from fxcost.ops.call import Flops, Size, elements, product
+from fxcost.ops.call import Flops, Size, Traffic, elements, nbytes, product
 from fxcost.ops.registry import registry
 from fxcost.program import TensorMeta
 
@@ -81,6 +81,41 @@ def _cudnn_rnn_backward(
     forward = _cudnn_rnn(input, weight, mode, hidden_size, num_layers, bidirectional)
     return Flops(
         contraction=(2 if output_mask[3] else 1) * forward.contraction, pointwise=2 * forward.pointwise
+    )
+
+
+@registry.traffic_formula(aten._cudnn_rnn)
+def cudnn_rnn_traffic(
+    input: TensorMeta,
+    weight: Sequence[TensorMeta],
+    weight_buf: TensorMeta | None,
+    hx: TensorMeta,
+    cx: TensorMeta | None,
+    result: Sequence[TensorMeta],
+) -> Traffic:
+    """Count the weights once, in their buffer; one that is made of them is written, and read, besides."""
+    *results, buffer = result
+    made = Traffic(read=nbytes(weight), written=nbytes(buffer)) if weight_buf is None else Traffic()
+    return made + Traffic(read=nbytes([input, buffer, hx, cx]), written=nbytes(results))
+
+
+@registry.traffic_formula(aten._cudnn_rnn_backward)
+def cudnn_rnn_backward_traffic(  # noqa: PLR0913, PLR0917 - as the operator's
+    input: TensorMeta,
+    weight_buf: TensorMeta,
+    hx: TensorMeta,
+    cx: TensorMeta | None,
+    output: TensorMeta,
+    grad_output: TensorMeta | None,
+    grad_hy: TensorMeta | None,
+    grad_cy: TensorMeta | None,
+    reserve: TensorMeta,
+    result: Sequence[TensorMeta],
+) -> Traffic:
+    """Count the weights once, in their buffer, and what the forward pass kept."""
+    gradients = (grad_output, grad_hy, grad_cy)
+    return Traffic(
+        read=nbytes([input, weight_buf, hx, cx, output, gradients, reserve]), written=nbytes(result)
     )
 
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import fxcost as fc
-from fxcost.errors import DeclarationError, UnknownOperatorError
+from fxcost.errors import DeclarationError
 from fxcost.expr import Domain
 from fxcost.trace import Gpu, Subject, trace
 from fxcost.trace.cuda import autocast, imposed
@@ -263,12 +263,3 @@ def test_an_optimizer_s_count_of_steps_is_on_the_host_unless_it_is_capturable():
     parameters = len(list(gpt(32).parameters()))
     states = [cost.peak_memory.by("kind", **config)["optimizer state"] for cost in (usual, capturable)]
     assert states[1] - states[0] == 4 * parameters
-
-
-def test_recurrent_layers_are_refused_on_a_gpu():
-    @fc.model(width=fc.Int(8, 64, step=8), example=lambda: torch.zeros(2, 3, 8))
-    def net(width):
-        return nn.LSTM(8, width)
-
-    with pytest.raises(UnknownOperatorError, match="leave device= out"):
-        fc.cost(net, device="rtx-4090")

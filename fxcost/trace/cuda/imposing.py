@@ -19,8 +19,9 @@ from fxcost.trace.cuda import composites
 from fxcost.trace.cuda.autocast import Autocast
 from fxcost.trace.cuda.gpu import Gpu
 from fxcost.trace.cuda.overriding import overridden
-from fxcost.trace.cuda.recurrent import Layers
+from fxcost.trace.cuda.recurrent import Layers, Operator
 
+RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 ON_A_CPU = {"flash": SDPBackend.FLASH_ATTENTION, "math": SDPBackend.MATH}
 OPTIMIZERS = ("adadelta", "adagrad", "adam", "adamax", "asgd", "nadam", "radam", "rmsprop", "rprop", "sgd")
 
@@ -70,6 +71,9 @@ def as_on_a_gpu(gpu: Gpu, attention: str | None = None) -> Iterator[None]:
         stack.enter_context(overridden([*autocast.overrides(), *composites.overrides(gpu, attention)]))
         stack.enter_context(patch.object(torch, "clear_autocast_cache", clear_all))
         stack.enter_context(patch.object(rnn, "_VF", Layers(vars(rnn)["_VF"])))
+        for name in RECURRENT:
+            operator = Operator(name, getattr(torch.ops.aten, name))
+            stack.enter_context(patch.object(torch.ops.aten, name, operator))
         begin = _on_the_cpu(autocast_mode.autocast.__init__)
         stack.enter_context(patch.object(autocast_mode.autocast, "__init__", begin))
         for name in OPTIMIZERS:

@@ -54,6 +54,22 @@ class Layers:
         return _run(MODES["RNN_RELU"], inputs, (state,), args)
 
 
+class Operator:
+    """Stands in for such as `torch.ops.aten.lstm`, whose overload for padded sequences is called `input`."""
+
+    def __init__(self, name: str, original: Any) -> None:
+        self._name = name
+        self._original = original
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
+
+    @property
+    def input(self) -> Any:
+        """The overload that takes padded sequences."""
+        return getattr(Layers(None), self._name)
+
+
 def _run(mode: int, inputs: torch.Tensor, state: tuple[torch.Tensor, ...], args: tuple[Any, ...]) -> Any:
     weights, biases, layers, dropout, train, bidirectional, batch_first = _checked(args)
     per_layer, buffer = 4 if biases else 2, _buffer(weights)
