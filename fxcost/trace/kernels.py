@@ -6,7 +6,7 @@ A rule runs under the fake mode and returns what the CPU's kernel does: shapes, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import torch
@@ -287,6 +287,27 @@ def cudnn_batch_norm_backward(
     return torch.empty_like(image), torch.empty_like(weight), torch.empty_like(weight)
 
 
+def efficient_attention(query: torch.Tensor, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, ...]:
+    """Attend on a GPU: the kernel has the seeds of dropout on the CPU."""
+    output, sums, *_ = aten._scaled_dot_product_efficient_attention.default(query, *args, **kwargs)
+    return output, sums, *(query.new_empty((0,), dtype=torch.long) for _ in range(2))
+
+
+def cudnn_attention(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_bias: torch.Tensor | None,
+    compute_log_sumexp: bool,
+    *args: Any,
+    **kwargs: Any,
+) -> tuple[Any, ...]:
+    """Attend on a GPU: the kernel makes the rows' sums only where they are asked for, the fake one always."""
+    attend = aten._scaled_dot_product_cudnn_attention.default
+    output, sums, *rest = attend(query, key, value, attn_bias, compute_log_sumexp, *args, **kwargs)
+    return output, sums if compute_log_sumexp else sums.new_empty((0,)), *rest
+
+
 INTERPOLATIONS = (
     "upsample_linear1d",
     "upsample_bilinear2d",
@@ -303,6 +324,8 @@ RULES: dict[torch._ops.OpOverload, Kernel] = {
     aten._cudnn_rnn_backward.default: cudnn_rnn_backward,
     aten.cudnn_batch_norm.default: cudnn_batch_norm,
     aten.cudnn_batch_norm_backward.default: cudnn_batch_norm_backward,
+    aten._scaled_dot_product_cudnn_attention.default: cudnn_attention,
+    aten._scaled_dot_product_efficient_attention.default: efficient_attention,
     aten._grouped_mm.default: grouped_mm,
     aten.constant_pad_nd.default: constant_pad_nd,
     aten.mkldnn_rnn_layer.default: mkldnn_rnn_layer,
@@ -324,6 +347,24 @@ RULES: dict[torch._ops.OpOverload, Kernel] = {
     **{getattr(aten, name).default: upsample for name in INTERPOLATIONS},
     **{getattr(aten, f"{name}_backward").default: upsample_backward for name in INTERPOLATIONS},
 }
+
+
+ORDERS: dict[torch._ops.OpOverload, tuple[int, ...]] = {
+    aten.native_dropout.default: (1, 0),
+    aten._scaled_dot_product_cudnn_attention.default: (6, 7, 0, 1),
+}
+"""Of kernels that do not allocate their results in turn, which they allocate, in order."""
+
+
+def in_order(operator: torch._ops.OpOverload, results: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    """Yield an operator's results with their positions, in the order in which its kernel allocates them.
+
+    Example:
+        >>> list(in_order(torch.ops.aten.native_dropout.default, ["output", "mask"]))
+        [(1, 'mask'), (0, 'output')]
+    """
+    for position in ORDERS.get(operator, range(len(results))):
+        yield position, results[position]
 
 
 def kernel_of(operator: torch._ops.OpOverload) -> Kernel | None:

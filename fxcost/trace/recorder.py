@@ -29,7 +29,7 @@ from fxcost.trace.captured import captured_module
 from fxcost.trace.dynamic import DataAnswers
 from fxcost.trace.gates import Gates
 from fxcost.trace.gating import EVERYWHERE, Gated, Gating
-from fxcost.trace.kernels import kernel_of
+from fxcost.trace.kernels import in_order, kernel_of
 from fxcost.trace.known import EXAMPLE, KnownValues
 from fxcost.trace.lifetimes import Existence, Link
 from fxcost.trace.questions import TORCH_FOLDER, runs_in, user_source
@@ -188,7 +188,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             func, tree_map(self._argument, args), tree_map(self._argument, kwargs)
         )
         self._last = node.name
-        for position, leaf in enumerate(tree_leaves(result)):
+        for position, leaf in in_order(func, tree_leaves(result)):
             if isinstance(leaf, torch.Tensor):
                 self.see(leaf, str(func), place.module, place.source, gates.of_result(position))
         node.meta.update(value=tree_map(self.meta, result), phase=self.phase)

@@ -24,6 +24,8 @@ from fxcost.trace.cuda.gpu import Gpu
 
 aten = torch.ops.aten
 HALF_TYPES = (torch.float16, torch.bfloat16)
+ALIGNED = 8
+"""`mem_eff_alignment`: what the strides of a mask are multiples of."""
 
 
 @dataclass(frozen=True)
@@ -213,12 +215,7 @@ def run(call: Attention, backend: str) -> torch.Tensor:
     """Run a call with a backend: what `scaled_dot_product_attention` does around each kernel."""
     query, key, value = call.query, call.key, call.value
     if backend == "math":
-        mask = _as_bias(call.mask, query.dtype)
-        options = {"scale": call.scale, "enable_gqa": call.enable_gqa}
-        output, _ = aten._scaled_dot_product_attention_math(
-            query, key, value, mask, call.dropout, call.is_causal, None, **options
-        )
-        return _tensor(output)
+        return _from_operators(call)
     if backend == "flash":
         scale = call.scale if call.scale is not None else query.shape[-1] ** -0.5
         padded = [_to_multiple(tensor, 8) for tensor in (query, key, value)]
@@ -234,7 +231,7 @@ def run(call: Attention, backend: str) -> torch.Tensor:
             )[0]
         )
     if bias is not None:
-        bias = _aligned(bias.expand(*query.shape[:3], key.shape[2]))
+        bias = _aligned(bias).expand(*query.shape[:3], key.shape[2])
     if call.enable_gqa:
         key, value = (
             tensor.repeat_interleave(query.shape[1] // tensor.shape[1], 1) for tensor in (key, value)
@@ -244,6 +241,43 @@ def run(call: Attention, backend: str) -> torch.Tensor:
             query, key, value, bias, keeps, call.dropout, call.is_causal, scale=call.scale
         )[0]
     )
+
+
+def _from_operators(call: Attention) -> torch.Tensor:
+    """`_scaled_dot_product_attention_math`, as it runs where tensors are no subclasses."""
+    dtype, mask = call.query.dtype, _as_bias(call.mask, call.query.dtype)
+    query, key, value = accurate = [_accurate(tensor) for tensor in (call.query, call.key, call.value)]
+    scale = query.shape[-1] ** -0.5 if call.scale is None else abs(call.scale)
+    root = scale**0.5
+    query = aten.mul.Scalar(query, root)
+    if call.is_causal:
+        mask = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool).tril()
+        mask = _as_bias(mask, query.dtype)
+    if call.enable_gqa:
+        key, value = (_for_each_head(tensor, query) for tensor in (key, value))
+    scores = torch.matmul(query, aten.mul.Scalar(key.transpose(-2, -1), root))
+    if mask is not None:
+        scores.add_(mask)
+    scores = aten._safe_softmax(scores, -1)
+    if call.dropout > 0:
+        scores = torch.dropout(scores, call.dropout, True)
+    weights = scores.to(dtype)  # the second result is made first
+    output = torch.matmul(scores, value).to(dtype)
+    del accurate, weights  # as long as that they live
+    return output
+
+
+def _accurate(tensor: torch.Tensor) -> torch.Tensor:
+    """Return what is halved in float, unless it was said that it need not be."""
+    kept = torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
+    return tensor.float() if tensor.dtype in HALF_TYPES and not kept else tensor
+
+
+def _for_each_head(tensor: torch.Tensor, query: torch.Tensor) -> torch.Tensor:
+    """`pre_process_group_query_attention_input`."""
+    if bool(tensor.shape[-3] == query.shape[-3]):
+        return tensor
+    return tensor.repeat_interleave(query.shape[-3] // tensor.shape[-3], -3)
 
 
 def _tensor(value: Any) -> torch.Tensor:
@@ -265,9 +299,8 @@ def _as_bias(mask: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor | No
 
 
 def _aligned(bias: torch.Tensor) -> torch.Tensor:
-    """`preprocess_mask`."""
-    rest = bias.shape[-1] % 16
-    if rest != 0:
-        return pad(bias, (0, 16 - rest))[..., : bias.shape[-1]]
-    strides = bias.stride()[:3]
-    return bias if all(bool(stride % 16 == 0) for stride in strides) else bias.contiguous()
+    """`preprocess_mask`, with `aligned_tensor` and `pad_bias`: what is not aligned is always padded."""
+    if all(bool(stride % ALIGNED == 0) for stride in bias.stride()[:-1]):
+        return bias
+    width = bias.shape[-1]
+    return pad(bias, (0, ALIGNED - width % ALIGNED))[..., :width]
