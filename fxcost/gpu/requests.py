@@ -207,12 +207,16 @@ class _Writer:
             for each in self.scratch[event.node]
             if min(last, last if each.after is None else each.after) == at
         ]
-        needed = []
+        needed: list[int] = []
+        brief: list[int] = []
         for each in taken:
             self._write(SCRATCH, Kind.ALLOCATE if each.needed else Kind.ATTEMPT, self.count, each.nbytes)
-            needed += [self.count] if each.needed else []
+            if each.needed:
+                (brief if each.brief else needed).append(self.count)
             self.count += 1
-        for key in needed:
+            while brief and not each.brief:
+                self._write(SCRATCH, Kind.FREE, brief.pop(), 0)
+        for key in (*brief, *needed):
             self._write(SCRATCH, Kind.FREE, key, 0)
 
     def _write(self, storage: int, kind: Kind, key: int, nbytes: int) -> None:

@@ -18,6 +18,7 @@ from fxcost.trace.recurrent import lstm_workspace
 
 Kernel = Callable[..., Any]
 GROUPS = "_fxcost_groups"
+SEEDS_ON_CPU = "_fxcost_seeds_on_cpu"
 aten = torch.ops.aten
 
 
@@ -288,9 +289,10 @@ def cudnn_batch_norm_backward(
 
 
 def efficient_attention(query: torch.Tensor, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, ...]:
-    """Attend on a GPU: the kernel has the seeds of dropout on the CPU."""
-    output, sums, *_ = aten._scaled_dot_product_efficient_attention.default(query, *args, **kwargs)
-    return output, sums, *(query.new_empty((0,), dtype=torch.long) for _ in range(2))
+    """Attend on a GPU: where a query says so, the seeds of dropout take none of its memory."""
+    elsewhere = query.__dict__.pop(SEEDS_ON_CPU, False)
+    output, sums, *seeds = aten._scaled_dot_product_efficient_attention.default(query, *args, **kwargs)
+    return output, sums, *(seed.new_empty((0,)) if elsewhere else seed for seed in seeds)
 
 
 def cudnn_attention(
@@ -352,6 +354,7 @@ RULES: dict[torch._ops.OpOverload, Kernel] = {
 ORDERS: dict[torch._ops.OpOverload, tuple[int, ...]] = {
     aten.native_dropout.default: (1, 0),
     aten._scaled_dot_product_cudnn_attention.default: (6, 7, 0, 1),
+    aten._scaled_dot_product_efficient_attention.default: (2, 3, 0, 1),
 }
 """Of kernels that do not allocate their results in turn, which they allocate, in order."""
 

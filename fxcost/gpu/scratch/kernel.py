@@ -20,11 +20,13 @@ class Scratch:
         nbytes: How much.
         needed: Whether the call fails without; where not, it goes on by other means.
         after: Which of the results was allocated last before it, from 0; None is the last of all.
+        brief: Whether it is freed once the next one that is not brief is there, not only when the call ends.
     """
 
     nbytes: int
     needed: bool = True
     after: int | None = None
+    brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)
