@@ -1,7 +1,8 @@
 """Many GPUs: peaks against real steps of PyTorch's own wrappers on a fake process group, byte by byte.
 
-Each way of dividing a step is traced once, with the number of GPUs symbolic; every number of GPUs and every
-setting of the hyperparameters is then compared with a real run on the CPU (`tests/oracles/gpus.py`).
+Each way of dividing a step is traced once, with the number of GPUs symbolic, a pipeline once for each number
+of stages; every number of GPUs and every setting of the hyperparameters is then compared with a real run on
+the CPU (`tests/oracles/gpus.py` and `pipelines.py`).
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ import torch
 
 import fxcost as fc
 from bench.comparison import progress
-from tests.oracles import gpus
+from tests.oracles import gpus, pipelines
+from tests.trace import staged_models as staged
 from tests.trace import test_recipes as recipes
 from tests.trace.divided_models import Block, biased
 from tests.trace.test_tensor_parallel import layers, sequences
 
 WORLDS = (2, 4, 8)
 SETTINGS = 2
+MICROBATCHES = 8
 BLOCKS = recipes.BLOCKS
 BF16 = torch.bfloat16
+DEEP = staged.decoder.within(depth=8)
+IN_BF16 = {"loop": {"autocast": BF16}, "recipe": {"precision": "bf16-mixed"}}
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Way:
         factories: What is trained.
         count: The field that says how many GPUs there are.
         options: The optimizer's.
+        recipe: Other fields of the recipe.
     """
 
     parallel: Mapping[str, Any]
@@ -44,6 +50,7 @@ class Way:
     factories: tuple[Any, ...] = (recipes.gpt, recipes.vit, recipes.resnet)
     count: str = "dp"
     options: Mapping[str, Any] = field(default_factory=lambda: {"foreach": True})
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _ddp(**loop: Any) -> Callable[[int, Any, Any], int]:
@@ -62,6 +69,19 @@ def _tp(plan: Any, **loop: Any) -> Callable[[int, Any, Any], int]:
     return lambda world, factory, config: gpus.Tp(world, plan=plan, **loop).peak(factory, config)
 
 
+def _pipeline(schedule: str, split: Any, blocks: Any, factory: Any, **fields: Any) -> Way:
+    """Return a way whose stages `split` makes in the real step; `fields` are those of recipe and loop."""
+    loop, recipe = fields.get("loop", {}), fields.get("recipe", {})
+    way = {"schedule": schedule, "microbatches": MICROBATCHES}
+
+    def peak(stages: int, factory: Any, config: Any) -> int:
+        world = stages * loop.get("dp", 1)
+        return pipelines.Pipeline(world, split=split, **way, **loop).worst(factory, config)
+
+    parallel = {**way, "blocks": blocks, "dp": loop.get("dp", 1)}
+    return Way(parallel, peak, (factory,), "pp", recipe=recipe)
+
+
 MIXED = {"param_dtype": BF16, "reduce_dtype": torch.float32}
 WAYS = {
     "ddp": Way({}, _ddp()),
@@ -77,6 +97,10 @@ WAYS = {
     "zero_3_and_sequence": Way(
         {"zero": 3, "units": Block, "tp": 2, "plan": sequences()}, _fsdp(plan=sequences, tp=2), (biased,)
     ),
+    "gpipe": _pipeline("gpipe", staged.DecoderStage, "blocks.*", DEEP),
+    "1f1b": _pipeline("1f1b", staged.DecoderStage, "blocks.*", DEEP),
+    "1f1b_mixed": _pipeline("1f1b", staged.DecoderStage, "blocks.*", DEEP, **IN_BF16),
+    "1f1b_and_ddp": _pipeline("1f1b", staged.part_of_layers, staged.is_layer, staged.layers, loop={"dp": 2}),
 }
 
 
@@ -98,7 +122,7 @@ def figures(seed: int) -> dict[str, Any]:
 
 def _differences(way: Way, factory: Any, draw: random.Random) -> list[int]:
     parallel = fc.Parallel(**{way.count: fc.Choice(*WORLDS), **way.parallel})
-    training = fc.Training(torch.optim.AdamW, options=way.options, parallel=parallel)
+    training = fc.Training(torch.optim.AdamW, options=way.options, parallel=parallel, **way.recipe)
     cost, found = fc.cost(factory, training=training), []
     for config in (factory.space.sample(draw) for _ in range(SETTINGS)):
         for world in WORLDS:

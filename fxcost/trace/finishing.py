@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import sympy
 import torch
@@ -13,7 +13,7 @@ from fxcost.program import Event, Phase, Program, Storage, Weight
 from fxcost.space import Config
 from fxcost.trace.lifetimes import Lifetimes, lifetimes
 from fxcost.trace.parallel.numbers import whole_shape
-from fxcost.trace.recorder import Recorder, size_of
+from fxcost.trace.recorder import Birth, Recorder, size_of
 from fxcost.trace.storages import described
 
 
@@ -28,6 +28,7 @@ class Measured:
         loss: What the loss was in.
         gradients: What the gradients were in.
         state: What the optimizer's state is in, and all else that lives from step to step.
+        copies: By number of a storage that is another one's copy on another GPU, the other one.
     """
 
     alive: set[int]
@@ -36,9 +37,10 @@ class Measured:
     loss: int = -1
     gradients: tuple[int, ...] = ()
     state: tuple[int, ...] = ()
+    copies: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
-    def joined(cls, runs: Sequence[Measured]) -> Measured:
+    def joined(cls, runs: Sequence[Measured], births: list[Birth]) -> Measured:
         """Return one run after the other: between them, what the one has goes and what the next has comes.
 
         The most that is alive is then what the worst of them has; what is kept of the forward pass is the
@@ -46,17 +48,26 @@ class Measured:
 
         Args:
             runs: The runs of GPUs with different parts of a model.
+            births: Of the recorded storages; those of copies are put at its end.
         """
         if len(runs) == 1:
             return runs[0]
         events: list[Event] = []
         left: set[int] = set()
+        seen: set[int] = set()
+        copies: dict[int, int] = {}
         for place, run in enumerate(runs):
+            alive = run.alive - seen
+            for storage in sorted(run.alive & seen):  # a buffer that several stages have
+                copies[len(births)] = storage
+                alive.add(len(births))
+                births.append(births[storage])
             if place:
                 events += [Event(storage, False, Phase.CONSTRUCT, "") for storage in sorted(left)]
-                events += [Event(storage, True, Phase.CONSTRUCT, "") for storage in sorted(run.alive)]
+                events += [Event(storage, True, Phase.CONSTRUCT, "") for storage in sorted(alive)]
             events += run.events
-            left = run.alive | {event.storage for event in run.events if event.allocates}
+            seen |= alive
+            left = alive | {event.storage for event in run.events if event.allocates}
             left -= {event.storage for event in run.events if not event.allocates}
         return cls(
             runs[0].alive,
@@ -65,6 +76,7 @@ class Measured:
             runs[-1].loss,
             tuple(storage for run in runs for storage in run.gradients),
             tuple(storage for run in runs for storage in run.state),
+            copies,
         )
 
 
@@ -91,6 +103,8 @@ def finished(recorder: Recorder, hint: Config, model: nn.Module, batch: set[int]
         gradients=set(run.gradients),
         saved={split.storage[piece] for piece in saved},
     )
+    for copy, storage in run.copies.items():
+        storages = (*storages[:copy], replace(storages[storage], index=copy), *storages[copy + 1 :])
     return Program(
         graph=recorder.graph,
         hint=hint,

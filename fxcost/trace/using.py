@@ -63,7 +63,7 @@ class Use:
         """
         if self.training is not None:
             steps = steps_of(model, (args, kwargs), self.training, self.loss, self.recorder)
-            return Measured.joined([self._trained(step) for step in steps])
+            return Measured.joined([self._trained(step) for step in steps], self.recorder.births)
         model.eval()
         alive = self._start()
         with torch.no_grad(), autocast_of(self.inference.numbers):

@@ -51,7 +51,7 @@ class DecoderStage(nn.Module):
 @fc.model(
     width=fc.Int(64, 256, step=64),
     depth=fc.Choice(2, 4, 8),
-    batch=fc.Int(4, 64, step=4),
+    batch=fc.Int(8, 64, step=8),
     seq=fc.Int(16, 64, step=16),
     example=lambda batch, seq: torch.zeros(batch, seq, dtype=torch.long),
 )
@@ -59,14 +59,28 @@ def decoder(width, depth):
     return Decoder(width, depth)
 
 
+class Scaled(nn.Module):
+    """Scales what it gets by a buffer that all of them share."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.register_buffer("scale", scale)
+
+    def forward(self, states):
+        return states * self.scale
+
+
 class Layers(nn.Sequential):
-    """Layers one after the other: normalised ones, with buffers."""
+    """Layers one after the other: normalised ones, with buffers of their own and one that they share."""
 
     def __init__(self, width, depth):
-        layers = [
-            nn.Sequential(nn.Linear(width, width), nn.BatchNorm1d(width), nn.ReLU()) for _ in range(depth)
-        ]
+        scale = torch.ones(width)
+        layers = (normalised(width, scale) for _ in range(depth))
         super().__init__(nn.Linear(8, width), *layers, nn.Linear(width, 3))
+
+
+def normalised(width, scale):
+    return nn.Sequential(nn.Linear(width, width), nn.BatchNorm1d(width), nn.ReLU(), Scaled(scale))
 
 
 def part_of_layers(whole, index, stages):
