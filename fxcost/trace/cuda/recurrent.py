@@ -124,7 +124,13 @@ def _cast(weights: Sequence[torch.Tensor], elements: Any) -> tuple[torch.Tensor,
 
 
 def flattened(model: nn.Module) -> None:
-    """Put the weights of each recurrent layer into one buffer, as `flatten_parameters` does on a GPU."""
+    """Put the weights of each recurrent layer into one buffer, as `flatten_parameters` does on a GPU.
+
+    >>> layer = nn.GRU(2, 3)
+    >>> flattened(layer)
+    >>> len({weight.untyped_storage().data_ptr() for weight in layer.parameters()})
+    1
+    """
     for module in model.modules():
         if isinstance(module, nn.RNNBase) and not module.proj_size:
             _flatten(module)
@@ -132,7 +138,9 @@ def flattened(model: nn.Module) -> None:
 
 def _flatten(module: nn.RNNBase) -> None:
     weights: list[Any] = module._flat_weights
-    dtypes = {weight.dtype for weight in weights if isinstance(weight, nn.Parameter)}
+    if not all(isinstance(weight, nn.Parameter) for weight in weights):
+        return
+    dtypes = {weight.dtype for weight in weights}
     if len(dtypes) != 1 or not dtypes <= set(FLATTENED) or len({*map(id, weights)}) != len(weights):
         return
     call = Recurrence(
