@@ -82,6 +82,22 @@ def mkldnn_rnn_layer_backward(*args: Any) -> tuple[torch.Tensor, ...]:
     return tuple(tensor.new_empty(tensor.shape) for tensor in differentiated)
 
 
+def thnn_fused_gru_cell(
+    input_gates: torch.Tensor, hidden_gates: torch.Tensor, hx: torch.Tensor, *biases: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Run a GRU cell, which has no fake kernel: `_thnn_fused_gru_cell_cuda` of native/cuda/RNN.cu."""
+    batch, hidden = hx.shape
+    return torch.empty_like(hx), hx.new_empty((batch, 5 * hidden))
+
+
+def thnn_fused_gru_cell_backward(grad_hy: torch.Tensor, workspace: torch.Tensor, has_bias: bool) -> Any:
+    """Differentiate a GRU cell."""
+    batch, hidden = grad_hy.shape
+    gates = [workspace.new_empty((batch, 3 * hidden)) for _ in range(2)]
+    biases = [workspace.new_empty((3 * hidden,)) if has_bias else None for _ in range(2)]
+    return *gates, torch.empty_like(grad_hy), *biases
+
+
 def embedding_bag(
     weight: torch.Tensor,
     indices: torch.Tensor,
@@ -322,6 +338,8 @@ RULES: dict[torch._ops.OpOverload, Kernel] = {
     **quick.RULES,
     aten.addcmul.default: addcmul,
     aten.baddbmm.default: baddbmm,
+    aten._thnn_fused_gru_cell.default: thnn_fused_gru_cell,
+    aten._thnn_fused_gru_cell_backward.default: thnn_fused_gru_cell_backward,
     aten._cudnn_rnn.default: cudnn_rnn,
     aten._cudnn_rnn_backward.default: cudnn_rnn_backward,
     aten.cudnn_batch_norm.default: cudnn_batch_norm,

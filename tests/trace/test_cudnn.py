@@ -185,6 +185,30 @@ def test_an_exported_recurrent_layer_takes_cudnn_too(layer):
     assert "aten._cudnn_rnn.default" in found
 
 
+@pytest.mark.parametrize(
+    ("cell", "gates", "results"), [(nn.LSTMCell, 4, 2 + 4), (nn.GRUCell, 3, 1 + 5)], ids=["LSTM", "GRU"]
+)
+def test_a_cell_is_two_products_and_one_kernel(cell, gates, results):
+    """Alive at once: both products, one state of zeros, and the kernel's results with what it saves."""
+
+    @fc.model(
+        width=fc.Int(8, 64, step=8),
+        batch=fc.Int(2, 64),
+        example=lambda batch, width: torch.zeros(batch, width),
+        loss=lambda output: (output if isinstance(output, torch.Tensor) else output[0]).sum(),
+    )
+    def net(width):
+        return cell(width, width)
+
+    setting = {"width": 32, "batch": 5}
+    using, training = (
+        fc.cost(net, training=recipe, device="h100-sxm") for recipe in (None, fc.Training(torch.optim.SGD))
+    )
+    states = 1 + 1 + 2 * gates + results  # the batch's and the zeros first
+    assert using.peak_memory(**setting) == using.weight_bytes(**setting) + 4 * 5 * 32 * states
+    assert training.flops(**setting) == fc.cost(net, training=fc.Training(torch.optim.SGD)).flops(**setting)
+
+
 def test_what_is_not_known_of_recurrent_layers_on_a_gpu_is_refused(monkeypatch):
     with pytest.raises(UnknownOperatorError, match=r"write an nn\.Linear after it"):
         fc.cost(sequences(lambda width: nn.LSTM(width, width, proj_size=4)), device="h100-sxm")

@@ -53,6 +53,21 @@ class Layers:
         """Run a plain recurrence with a rectifier."""
         return _run(MODES["RNN_RELU"], inputs, (state,), args)
 
+    def lstm_cell(
+        self, inputs: torch.Tensor, state: Sequence[torch.Tensor], *weights: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Run one step of an LSTM: all but its products in one kernel, of PyTorch's own."""
+        hidden, cell = state
+        gates = inputs @ weights[0].t(), hidden @ weights[1].t()
+        hidden, cell, _ = aten._thnn_fused_lstm_cell(*gates, cell, *weights[2:])
+        return hidden, cell
+
+    def gru_cell(self, inputs: torch.Tensor, hidden: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:
+        """Run one step of a GRU, likewise."""
+        gates = inputs @ weights[0].t(), hidden @ weights[1].t()
+        new: torch.Tensor = aten._thnn_fused_gru_cell(*gates, hidden, *weights[2:])[0]
+        return new
+
 
 class Operator:
     """Stands in for such as `torch.ops.aten.lstm`, whose overload for padded sequences is called `input`."""
