@@ -5,10 +5,11 @@ github.com/pytorch/pytorch, and what they take is read from its source code, nam
 plans were measured: the formula was written from 16 calls. Seen on an H100 with torch 2.11.0 and cuDNN 9.19
 were 57 calls of flash attention, 228 of memory-efficient and 441 of cuDNN's, drawn at random (widths 16 to
 288, 1 to 1000 positions, 4, 8 or 12 heads), half of them with the gradient: all asked for what is here, in
-this order, to the byte. None of these calls of flash attention shared its keys, and other GPUs were not
-measured.
+this order, to the byte. For other GPUs, and where flash attention shares keys, PyTorch's compiled code asked
+for it over a pretend CUDA.
 
-Not modelled: deterministic algorithms, batches of more than 65 535, whose gradients are made in parts.
+Not modelled: deterministic algorithms; batches of more than 65 535, whose gradients are made in parts; that
+flash attention's gradient copies the output and its gradient where they are not laid out by position first.
 """
 
 from __future__ import annotations
@@ -208,19 +209,21 @@ class _Tiles:
 def _tiles(call: _Call) -> _Tiles:
     """Return the first kernel of mem_eff_attention/kernels/cutlassB.h that fits.
 
-    Tiles of 128 queries need shared memory that, of those there are for, not all GPUs have: which, after the
-    comment in generate_kernels.py beside it; seen on an H100 only.
+    Some tiles of 128 queries need more shared memory than GPUs of capability 8.6, 8.9 and 12 have: which, the
+    compiled code of torch 2.11 answered when it was told of 64 KiB (7.5), 96 (7.0), 99 (8.6, 12.0), 164 (8.0)
+    and 227 (9.0).
     """
-    width = max(call.query.shape[3], call.value.shape[3])
-    if width <= 64:
-        return _Tiles(64, 64, call.halves)
-    if call.capability in {(8, 6), (8, 9)} and call.halves and width <= 96 and not call.drops:
+    width, capability = max(call.query.shape[3], call.value.shape[3]), call.capability
+    roomy = capability[0] in {9, 10} or capability == (8, 0)
+    if width <= 64 or capability < (7, 0):
+        return _Tiles(64, 64, call.halves and width <= 64)
+    if not call.halves:
+        return _Tiles(128 if roomy else 64, 64, False)
+    if width > KEPT_WIDTH or capability < (8, 0):
+        return _Tiles(128, 64, width <= KEPT_WIDTH)
+    if capability in {(8, 6), (8, 9)} and width <= 96 and not call.drops:
         return _Tiles(128, 64, True)
-    modern = call.capability[0] in {9, 10} or call.capability == (8, 0)
-    if not (modern or (call.capability == (7, 0) and call.halves)):
-        return _Tiles(64, 64, False)
-    kept = call.halves and width <= KEPT_WIDTH
-    return _Tiles(128, 128 if kept and modern else 64, kept)
+    return _Tiles(128, 128, True) if roomy else _Tiles(64, 64, False)
 
 
 def _efficient_backward(call: _Call) -> Iterator[Scratch]:
