@@ -34,6 +34,7 @@ class Trace(NamedTuple):
         segments: The sizes of the segments that the real allocator asked for, in order.
         peak_reserved: Bytes.
         requests: How many segments it asked for.
+        addresses: Where the driver put them.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Trace(NamedTuple):
     segments: tuple[int, ...]
     peak_reserved: int
     requests: int
+    addresses: tuple[int, ...]
 
 
 def figures(data: Path | None, programs: int, seed: int) -> dict[str, Any]:
@@ -169,16 +171,16 @@ def traces(folder: Path) -> Iterator[Trace]:
     with (folder / "index.csv").open(newline="", encoding="utf-8") as index:
         for row in csv.DictReader(index):
             with gzip.open(folder / f"{row['name']}.csv.gz", "rt", newline="", encoding="utf-8") as lines:
-                events, segments = read(csv.DictReader(lines))
+                events, segments, addresses = read(csv.DictReader(lines))
             peak = round(float(row["peak_reserved_MiB"]) * MIB)
-            yield Trace(row["name"], events, segments, peak, int(row["segment_alloc"]))
+            yield Trace(row["name"], events, segments, peak, int(row["segment_alloc"]), addresses)
 
 
-def read(rows: Iterable[Mapping[str, str]]) -> tuple[Events, tuple[int, ...]]:
-    """Return a history's requests, each allocation an id of its own, and the sizes of its segments."""
+def read(rows: Iterable[Mapping[str, str]]) -> tuple[Events, tuple[int, ...], tuple[int, ...]]:
+    """Return a history's requests, each allocation an id of its own; its segments' sizes; their addresses."""
     found: list[tuple[int, int, int, int]] = []
     live: dict[str, int] = {}
-    segments = []
+    segments, addresses = [], []
     for row in rows:
         if row["action"] == "alloc":
             live[row["addr"]] = len(found)
@@ -187,4 +189,5 @@ def read(rows: Iterable[Mapping[str, str]]) -> tuple[Events, tuple[int, ...]]:
             found.append((Kind.FREE, live.pop(row["addr"]), 0, 0))
         elif row["action"] == "segment_alloc":
             segments.append(int(row["size"]))
-    return Events(*np.array(found, np.int64).T), tuple(segments)
+            addresses.append(int(row["addr"]))
+    return Events(*np.array(found, np.int64).T), tuple(segments), tuple(addresses)

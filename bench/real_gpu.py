@@ -31,7 +31,7 @@ import fxcost as fc
 from bench.allocator import Trace, read
 from bench.comparison import progress, show
 from bench.real_models import CASES, Case
-from fxcost.allocator import replay
+from fxcost.allocator import Events, replay
 from fxcost.measure import Run, validate
 
 SECONDS = 540
@@ -50,7 +50,7 @@ def measured(case: Case, device: str, traces: Path | None) -> dict[str, Any]:
     torch.cuda.empty_cache()
     left = torch.cuda.memory_reserved()
     trace = recorded(cost, case, None if traces is None else traces / f"{case.name.replace('/', ' ')}.csv.gz")
-    done = replay(trace.events)
+    real = (trace.peak_reserved, trace.requests, trace.segments)
     return {
         "case": case.name,
         "device": found.device,
@@ -60,9 +60,17 @@ def measured(case: Case, device: str, traces: Path | None) -> dict[str, Any]:
         "history": {
             "events": len(trace.events),
             "segments": trace.requests,
-            "exact": (done.peak_reserved, done.requests) == (trace.peak_reserved, trace.requests),
+            "exact": replayed(trace.events) == real,
+            "exact_at_addresses": replayed(trace.events, trace.addresses) == real,
         },
     }
+
+
+def replayed(events: Events, addresses: tuple[int, ...] = ()) -> tuple[int, int, tuple[int, ...]]:
+    """Return what a replay reserves, and the sizes of the segments that it asks for."""
+    done = replay(events, actions=True, addresses=addresses)
+    segments = tuple(action.size for action in done.actions if action.name == "segment_alloc")
+    return done.peak_reserved, done.requests, segments
 
 
 def recorded(cost: fc.Cost, case: Case, file: Path | None) -> Trace:
@@ -81,8 +89,8 @@ def recorded(cost: fc.Cost, case: Case, file: Path | None) -> Trace:
     if file is not None:
         lines = ["action,addr,size,stream", *(",".join(row.values()) for row in rows)]
         file.write_bytes(gzip.compress("\n".join(lines).encode()))
-    events, segments = read(rows)
-    return Trace(case.name, events, segments, peak, len(segments))
+    events, segments, addresses = read(rows)
+    return Trace(case.name, events, segments, peak, len(segments), addresses)
 
 
 def in_a_process(case: Case, device: str, traces: Path | None) -> dict[str, Any]:
@@ -105,6 +113,8 @@ def figures(cases: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
     yield "real_gpu_cases", len(done)
     yield "real_gpu_failed", {case["case"]: case["failed"] for case in cases if "failed" in case}
     yield "real_gpu_histories_exact", sum(case["history"]["exact"] for case in done)
+    at_addresses = sum(case["history"]["exact_at_addresses"] for case in done)
+    yield "real_gpu_histories_exact_at_the_driver_s_addresses", at_addresses
     for name in done[0]["rows"] if done else ():
         pairs = [(case["rows"][name]["predicted"], case["rows"][name]["measured"]) for case in done]
         errors = [100 * (predicted - real) / real for predicted, real in pairs]

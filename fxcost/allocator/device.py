@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from fxcost.allocator.sizes import SMALL_SEGMENT, round_up
@@ -38,7 +38,7 @@ class Device:
     """Hands out memory, and counts it.
 
     Addresses are handed out in ascending order, and none twice: a replay is the same every time. A real
-    driver may choose others; they decide which of several free blocks of one size is taken.
+    driver chooses others; they decide which of several free blocks of one size is taken.
 
     Attributes:
         capacity: Bytes there are.
@@ -51,7 +51,9 @@ class Device:
         wanted: The least capacity with which one of the refusals would have been none.
     """
 
-    def __init__(self, capacity: int, allowed: int | None, tell: Listener | None) -> None:
+    def __init__(
+        self, capacity: int, allowed: int | None, tell: Listener | None, addresses: Iterable[int] = ()
+    ) -> None:
         self.capacity = capacity
         self.allowed = allowed
         self.reserved = 0
@@ -61,9 +63,13 @@ class Device:
         self.wanted = UNLIMITED
         self.tell = tell
         self._next = _FIRST_ADDRESS
+        self._chosen = iter(addresses)
 
     def reserve_addresses(self, size: int, alignment: int = SMALL_SEGMENT) -> int:
-        """Return the first of so many addresses, a multiple of the alignment."""
+        """Return the first of so many addresses, a multiple of the alignment, or the one that was chosen."""
+        chosen = next(self._chosen, None)
+        if chosen is not None:
+            return chosen
         address = round_up(self._next, alignment)
         self._next = address + round_up(size, SMALL_SEGMENT)
         return address

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -26,6 +26,7 @@ def replay(
     capacity: int | None = None,
     total: int | None = None,
     actions: bool = False,
+    addresses: Iterable[int] = (),
 ) -> Replay:
     """Return what the caching allocator does with a program's requests, from a cold start.
 
@@ -39,6 +40,7 @@ def replay(
         total: Bytes of the card, which `per_process_memory_fraction` and the address space of expandable
             segments are parts of; default: the capacity.
         actions: Whether to keep all that the allocator does, for `snapshot`.
+        addresses: Where a real driver put the first segments, in order; others are put in ascending order.
 
     Raises:
         DeclarationError: The events free what is not allocated, or allocate what is.
@@ -47,14 +49,22 @@ def replay(
     >>> done.peak_allocated, done.peak_reserved // 2**20
     (3146752, 22)
     """
-    player = _Player(settings or Settings(), capacity, total, actions=actions)
+    player = _Player(settings or Settings(), capacity, total, addresses, actions=actions)
     return player.play(events)
 
 
 class _Player:
     """One replay under way."""
 
-    def __init__(self, settings: Settings, capacity: int | None, total: int | None, *, actions: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        capacity: int | None,
+        total: int | None,
+        addresses: Iterable[int],
+        *,
+        actions: bool,
+    ) -> None:
         memory = total or capacity
         self.settings, self.capacity = settings, capacity
         self.actions: list[Action] = []
@@ -63,6 +73,7 @@ class _Player:
             UNLIMITED if capacity is None else capacity,
             _allowed(settings, memory),
             self.listen if actions else None,
+            addresses,
         )
         space = memory or _USUAL_TOTAL
         self.allocator = CachingAllocator(self.device, settings, space + space // 8)

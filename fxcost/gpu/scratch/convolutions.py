@@ -66,10 +66,10 @@ def _wanted(kernel: Kernel, image: Tensor, weight: Tensor, made: Tensor, *, grad
     if kernel.channels_last:
         pair = (each for each in (image, made) if each.shape[1] * each.dtype.itemsize % ALIGNED)
         converted = sum(map(_padded, pair))
-        return converted + weight.nbytes if converted else 0
+        return converted + weight.nbytes + ALIGNED if converted else 0
     if _is_a_product(kernel, image, weight, gradient=gradient):
         return image.shape[0] * weight.count * 4 if gradient else 0
-    return _padded(image) + _padded(made) + weight.nbytes
+    return _padded(image) + _padded(made) + weight.nbytes + ALIGNED
 
 
 def _is_a_product(kernel: Kernel, image: Tensor, weight: Tensor, *, gradient: bool) -> bool:
