@@ -106,7 +106,8 @@ class _Trainer:
             recipe.checkpointing.apply(run.model, lambda _: contextlib.nullcontext())
         self.run, self.recipe = run, recipe
         self.optimizer = recipe.build(run.model.parameters())
-        self.scaler: Any = torch.amp.GradScaler(run.device) if recipe.scales else None
+        # From the usual scale of 65536 on, the first steps may overflow, and are then skipped.
+        self.scaler: Any = torch.amp.GradScaler(run.device, init_scale=1.0) if recipe.scales else None
         self.average: Any = None
         if recipe.ema is not None:
             averages: Any = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
