@@ -10,6 +10,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from fxcost import units
 from fxcost.allocator import Capacity, Replay, capacity_needed, counters, replay, write_snapshot
 from fxcost.costs import Sizes, alive_at_peak, grouped
@@ -26,6 +28,7 @@ CONTEXT = "CUDA context"
 CONVOLUTION = "convolution workspace, at most"
 NCCL = "NCCL communicator"
 PAIR = 2
+OF_CUDNN = (str(Role.ACTIVATION), str(Role.TEMPORARY))
 RESIDENT = (Role.PARAMETER, Role.BUFFER, Role.OPTIMIZER_STATE)
 
 
@@ -201,7 +204,7 @@ def gpu_memory(
     basis = "exact" if card.runs_as(traced) else f"exact, on {_name_of(traced, card)}"
     kept = [card.row(DROPOUT) for each in workspaces if each.name == DROPOUT]
     state = [Term(row.name, row.nbytes, str(row.basis), row.source) for row in kept]
-    terms = (*_inside(sizes, values, asked, done, basis, state), *outside)
+    terms = (*_tensors(sizes, values, card, basis), *_inside(asked, done, state), *outside)
     return GpuMemory(
         config=config,
         card=card,
@@ -216,17 +219,16 @@ def gpu_memory(
     )
 
 
-def _inside(
-    sizes: Sizes,
-    values: Mapping[str, Number],
-    asked: Requests,
-    done: Replay,
-    basis: str,
-    state: Sequence[Term],
-) -> Iterator[Term]:
-    """Yield the parts of what the allocator reserves: each peak, without those before it."""
-    by_role = grouped(alive_at_peak(sizes, values), "kind")
-    yield from (Term(name, part.evaluate(values), basis) for name, part in by_role.items())
+def _tensors(sizes: Sizes, values: Mapping[str, Number], card: Card, basis: str) -> Iterator[Term]:
+    """Yield what is alive at the peak; of recurrent layers what cuDNN was measured to take, or a forecast."""
+    recurrent = any(node.target is torch.ops.aten._cudnn_rnn.default for node in sizes.operators())
+    seen = str(card.row(DROPOUT).basis) if recurrent else basis
+    for name, part in grouped(alive_at_peak(sizes, values), "kind").items():
+        yield Term(name, part.evaluate(values), seen if name in OF_CUDNN else basis)
+
+
+def _inside(asked: Requests, done: Replay, state: Sequence[Term]) -> Iterator[Term]:
+    """Yield the other parts of what the allocator reserves: each peak, without those before it."""
     yield Term("rounding up to 512 B", asked.rounded - asked.live, "replayed")
     yield from state
     workspace = asked.with_workspaces - asked.rounded - sum(term.nbytes for term in state)

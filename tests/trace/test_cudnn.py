@@ -123,6 +123,7 @@ def test_a_model_with_recurrent_layers_peaks_as_it_did_on_an_h100(factory, confi
 def test_the_state_of_dropout_between_layers_is_kept_and_told():
     dropping = cost_of(lstm_language_model, "adamw").gpu_memory(**LANGUAGE)
     assert {term.name: term.nbytes for term in dropping.terms}["cuDNN dropout state"] == STATE
+    assert {term.name: term.basis for term in dropping.terms}["temporary"] in {"measured", "forecast"}
     using = cost_of(lstm_language_model, "inference").gpu_memory(**LANGUAGE)
     assert "cuDNN dropout state" not in {term.name for term in using.terms}
 
