@@ -29,12 +29,13 @@ from fxcost.trace.captured import captured_module
 from fxcost.trace.dynamic import DataAnswers
 from fxcost.trace.gates import Gates
 from fxcost.trace.gating import EVERYWHERE, Gated, Gating
-from fxcost.trace.kernels import in_order, kernel_of
+from fxcost.trace.kernels import Kernel, in_order, kernel_of
 from fxcost.trace.known import EXAMPLE, KnownValues
 from fxcost.trace.lifetimes import Existence, Link
 from fxcost.trace.questions import TORCH_FOLDER, runs_in, user_source
 from fxcost.trace.symbols import SYMBOLIC, HyperparameterEnv
 
+Rules = Mapping[torch._ops.OpOverload, Kernel]
 NODE = "_fxcost_node"
 READS_ONE_ELEMENT = torch.ops.aten._local_scalar_dense.default
 BOOKKEEPING = ("profiler", "prim")
@@ -98,11 +99,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """
 
     def __init__(
-        self, env: HyperparameterEnv, fake_mode: FakeTensorMode, gates: Gates, data: DataAnswers
+        self,
+        env: HyperparameterEnv,
+        fake_mode: FakeTensorMode,
+        gates: Gates,
+        data: DataAnswers,
+        rules: Rules,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.env = env
         self.data = data
+        self.rules = rules
         self.gating = Gating(gates)
         self.fake_mode = fake_mode
         self.graph = torch.fx.Graph()
@@ -150,7 +157,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             ) from error
 
     def _fake(self, func: Any, args: Any, kwargs: Any) -> Any:
-        rule = kernel_of(func)
+        rule = self.rules.get(func) or kernel_of(func)
         if rule is None:
             return func(*args, **kwargs)
         with self.fake_mode:

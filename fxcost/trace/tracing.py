@@ -21,7 +21,7 @@ from fxcost.program import Program, Source
 from fxcost.space import Config, Dynamic
 from fxcost.trace.alternatives import Alternatives
 from fxcost.trace.construction import model_modules, symbolic_construction
-from fxcost.trace.cuda import Gpu, allocating, copying, imposed
+from fxcost.trace.cuda import Gpu, allocating, copying, imposed, rules_of
 from fxcost.trace.declared import chosen, domains_of, is_open
 from fxcost.trace.dynamic import AnsweringEnv, DataAnswers
 from fxcost.trace.finishing import finished
@@ -158,7 +158,7 @@ class _Run:
         self.fake_mode.cache_enabled = False
         self.gates = Gates(domain, enabled=together >= Together.SWITCHES)
         data = DataAnswers(self.env, domain, hint, subject.dynamic)
-        self.recorder = Recorder(self.env, self.fake_mode, self.gates, data)
+        self.recorder = Recorder(self.env, self.fake_mode, self.gates, data, rules_of(subject.gpu))
         self.env.alternatives = Alternatives(self.env, self.gates, self.recorder)
         self.models = models
         taken = {*subject.factory_names, *subject.example_names}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fxcost.trace.cuda.gpu import Gpu
 from fxcost.trace.cuda.imposing import imposed
+from fxcost.trace.cuda.kernels import rules_of
 from fxcost.trace.cuda.products import copying
 from fxcost.trace.cuda.recurrent import allocating, flattened
 
-__all__ = ["Gpu", "allocating", "copying", "flattened", "imposed"]
+__all__ = ["Gpu", "allocating", "copying", "flattened", "imposed", "rules_of"]
