@@ -25,10 +25,10 @@ from tests.trace.test_tensor_parallel import layers, sequences
 
 WORLDS = (2, 4, 8)
 SETTINGS = 2
-MICROBATCHES = 8
 BLOCKS = recipes.BLOCKS
 BF16 = torch.bfloat16
-DEEP = staged.decoder.within(depth=8)
+DEEP = staged.decoder.within(depth=4)
+FEW = {"worlds": (2, 4)}
 IN_BF16 = {"loop": {"autocast": BF16}, "recipe": {"precision": "bf16-mixed"}}
 
 
@@ -43,6 +43,7 @@ class Way:
         count: The field that says how many GPUs there are.
         options: The optimizer's.
         recipe: Other fields of the recipe.
+        worlds: How many GPUs there are to be.
     """
 
     parallel: Mapping[str, Any]
@@ -51,6 +52,7 @@ class Way:
     count: str = "dp"
     options: Mapping[str, Any] = field(default_factory=lambda: {"foreach": True})
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    worlds: tuple[int, ...] = WORLDS
 
 
 def _ddp(**loop: Any) -> Callable[[int, Any, Any], int]:
@@ -72,14 +74,15 @@ def _tp(plan: Any, **loop: Any) -> Callable[[int, Any, Any], int]:
 def _pipeline(schedule: str, split: Any, blocks: Any, factory: Any, **fields: Any) -> Way:
     """Return a way whose stages `split` makes in the real step; `fields` are those of recipe and loop."""
     loop, recipe = fields.get("loop", {}), fields.get("recipe", {})
-    way = {"schedule": schedule, "microbatches": MICROBATCHES}
+    worlds = fields.get("worlds", WORLDS)
+    way = {"schedule": schedule, "microbatches": max(worlds)}
 
     def peak(stages: int, factory: Any, config: Any) -> int:
         world = stages * loop.get("dp", 1)
         return pipelines.Pipeline(world, split=split, **way, **loop).worst(factory, config)
 
     parallel = {**way, "blocks": blocks, "dp": loop.get("dp", 1)}
-    return Way(parallel, peak, (factory,), "pp", recipe=recipe)
+    return Way(parallel, peak, (factory,), "pp", recipe=recipe, worlds=worlds)
 
 
 MIXED = {"param_dtype": BF16, "reduce_dtype": torch.float32}
@@ -97,9 +100,9 @@ WAYS = {
     "zero_3_and_sequence": Way(
         {"zero": 3, "units": Block, "tp": 2, "plan": sequences()}, _fsdp(plan=sequences, tp=2), (biased,)
     ),
-    "gpipe": _pipeline("gpipe", staged.DecoderStage, "blocks.*", DEEP),
-    "1f1b": _pipeline("1f1b", staged.DecoderStage, "blocks.*", DEEP),
-    "1f1b_mixed": _pipeline("1f1b", staged.DecoderStage, "blocks.*", DEEP, **IN_BF16),
+    "gpipe": _pipeline("gpipe", staged.DecoderStage, "blocks.*", DEEP, **FEW),
+    "1f1b": _pipeline("1f1b", staged.DecoderStage, "blocks.*", DEEP, **FEW),
+    "1f1b_mixed": _pipeline("1f1b", staged.DecoderStage, "blocks.*", DEEP, **FEW, **IN_BF16),
     "1f1b_and_ddp": _pipeline("1f1b", staged.part_of_layers, staged.is_layer, staged.layers, loop={"dp": 2}),
 }
 
@@ -121,11 +124,11 @@ def figures(seed: int) -> dict[str, Any]:
 
 
 def _differences(way: Way, factory: Any, draw: random.Random) -> list[int]:
-    parallel = fc.Parallel(**{way.count: fc.Choice(*WORLDS), **way.parallel})
+    parallel = fc.Parallel(**{way.count: fc.Choice(*way.worlds), **way.parallel})
     training = fc.Training(torch.optim.AdamW, options=way.options, parallel=parallel, **way.recipe)
     cost, found = fc.cost(factory, training=training), []
     for config in (factory.space.sample(draw) for _ in range(SETTINGS)):
-        for world in WORLDS:
+        for world in way.worlds:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message="FSDP2-wrapped module")
                 real = way.peak(world, factory, config)

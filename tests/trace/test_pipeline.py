@@ -95,7 +95,8 @@ def test_peak_memory_of_each_stage_of_a_recipe_equals_a_real_step_to_the_byte(to
 
 
 def test_how_a_step_is_divided_changes_no_operation_and_no_weight():
-    whole = fc.cost(models.layers, training=fc.Training(torch.optim.AdamW))
+    factory = models.layers.within(width=64, depth=8)
+    whole = fc.cost(factory, training=fc.Training(torch.optim.AdamW))
     divided = costs_of("layers", pp=4)
     for quantity in ("parameters", "flops", "weight_bytes"):
         assert getattr(divided, quantity)(**CONFIGS["layers"]) == getattr(whole, quantity)(
