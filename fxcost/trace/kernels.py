@@ -18,7 +18,6 @@ from fxcost.trace.recurrent import lstm_workspace
 
 Kernel = Callable[..., Any]
 GROUPS = "_fxcost_groups"
-SEEDS_ON_CPU = "_fxcost_seeds_on_cpu"
 aten = torch.ops.aten
 
 
@@ -304,13 +303,6 @@ def cudnn_batch_norm_backward(
     return torch.empty_like(image), torch.empty_like(weight), torch.empty_like(weight)
 
 
-def efficient_attention(query: torch.Tensor, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, ...]:
-    """Attend on a GPU: where a query says so, the seeds of dropout take none of its memory."""
-    elsewhere = query.__dict__.pop(SEEDS_ON_CPU, False)
-    output, sums, *seeds = aten._scaled_dot_product_efficient_attention.default(query, *args, **kwargs)
-    return output, sums, *(seed.new_empty((0,)) if elsewhere else seed for seed in seeds)
-
-
 def cudnn_attention(
     query: torch.Tensor,
     key: torch.Tensor,
@@ -345,7 +337,6 @@ RULES: dict[torch._ops.OpOverload, Kernel] = {
     aten.cudnn_batch_norm.default: cudnn_batch_norm,
     aten.cudnn_batch_norm_backward.default: cudnn_batch_norm_backward,
     aten._scaled_dot_product_cudnn_attention.default: cudnn_attention,
-    aten._scaled_dot_product_efficient_attention.default: efficient_attention,
     aten._grouped_mm.default: grouped_mm,
     aten.constant_pad_nd.default: constant_pad_nd,
     aten.mkldnn_rnn_layer.default: mkldnn_rnn_layer,

@@ -21,7 +21,6 @@ from torch.nn.functional import pad
 
 from fxcost.errors import DeclarationError
 from fxcost.trace.cuda.gpu import Gpu
-from fxcost.trace.kernels import SEEDS_ON_CPU
 
 aten = torch.ops.aten
 HALF_TYPES = (torch.float16, torch.bfloat16)
@@ -237,8 +236,6 @@ def run(call: Attention, backend: str) -> torch.Tensor:
         key, value = (
             tensor.repeat_interleave(query.shape[1] // tensor.shape[1], 1) for tensor in (key, value)
         )
-    if call.dropout > 0 or not call.gpu.runs("2.14"):
-        query.__dict__[SEEDS_ON_CPU] = True
     return _tensor(
         aten._scaled_dot_product_efficient_attention(
             query, key, value, bias, keeps, call.dropout, call.is_causal, scale=call.scale
