@@ -1,8 +1,8 @@
 """What a configuration asks of the allocator, from a cold start over its first two steps.
 
-Weights go to the GPU first, in the order in which they were made, then what else is alive before a step and
-is no state, then the batch. In the first step gradients that are kept come alive where the backward pass
-begins, and the optimizer's state where its step begins; from then on all steps are alike.
+Weights go to the GPU first, in the order in which `Module.to` moves them, then what else is alive before a
+step and is no state, then the batch. In the first step gradients that are kept come alive where the backward
+pass begins, and the optimizer's state where its step begins; from then on all steps are alike.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fxcost.costs import Sizes
 from fxcost.expr.functions import Number
 from fxcost.gpu.card import Workspace
 from fxcost.gpu.scratch import Scratch
-from fxcost.program import Event, Phase, Program, Role
+from fxcost.program import Event, Phase, Program, Role, Weight
 
 STEPS = 2
 """After two all steps ask for the same."""
@@ -150,6 +150,26 @@ def _phases(program: Program) -> Iterator[tuple[Phase, list[Event]]]:
     yield from found.items()
 
 
+def _moved(weights: Iterable[Weight]) -> Iterator[int]:
+    """Yield storages as `Module._apply` reaches them: of each its children's, parameters, buffers."""
+    children: dict[str, dict[str, None]] = {}
+    own: dict[str, list[Weight]] = {}
+    for weight in weights:
+        module, _, _ = weight.name.rpartition(".")
+        own.setdefault(module, []).append(weight)
+        while module:
+            outer, _, _ = module.rpartition(".")
+            children.setdefault(outer, {})[module] = None
+            module = outer
+
+    def reached(module: str) -> Iterator[int]:
+        for child in children.get(module, ()):
+            yield from reached(child)
+        yield from (each.storage for each in sorted(own.get(module, ()), key=lambda each: each.buffer))
+
+    yield from dict.fromkeys(reached(""))
+
+
 class _Writer:
     """Writes requests, one after the other."""
 
@@ -174,7 +194,9 @@ class _Writer:
         """Write what is alive before the first step; return how many events that took."""
         alive = [storage for storage in self.program.alive if self.role(storage) not in LATE]
         rank = dict.fromkeys(FIRST, 0) | {Role.BATCH: 2}
-        self.allocate(sorted(alive, key=lambda storage: (rank.get(self.role(storage), 1), storage)))
+        moved = {storage: at for at, storage in enumerate(_moved(self.program.weights))}
+        order = {each: (rank.get(self.role(each), 1), moved.get(each, len(moved)), each) for each in alive}
+        self.allocate(sorted(alive, key=order.__getitem__))
         return len(self.rows)
 
     def allocate(self, storages: Iterable[int]) -> None:
