@@ -30,17 +30,21 @@ MULTIPLIED = frozenset(
 """The operators that cuBLAS and cuBLASLt calculate."""
 
 
+THREADS = (Phase.FORWARD, Phase.BACKWARD)
+"""The phases with a thread of their own that multiplies."""
+
 FUSED = frozenset({"addmm", "_addmm_activation", "_scaled_mm"})
 """Those that cuBLASLt calculates, with what comes after the product: `addmm_out_cuda_impl` of ATen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Memory that a library keeps from the first time it is used in a phase."""
+    """Memory that a library keeps from the first time it is used in a phase: by which node."""
 
     name: str
     nbytes: int
     phase: Phase
+    node: str
 
 
 @dataclass(frozen=True)
@@ -102,15 +106,16 @@ class Card:
 
         Autograd's thread is another than the user's.
         """
-        used = {(node.meta["phase"], name) for node in sizes.operators() for name in _workspaces(_name(node))}
-        for phase in (Phase.FORWARD, Phase.BACKWARD):
-            for name in WORKSPACES:
+        met: set[tuple[str, Phase | None]] = set()
+        for node in sizes.operators():
+            phase = node.meta["phase"]
+            wanted = [(name, phase) for name in _workspaces(_name(node)) if phase in THREADS]
+            for name, thread in [*wanted, *([(DROPOUT, None)] if _drops(node) else [])]:
                 row = self.row(name)
                 lasts = row.place is Place.ALLOCATOR and row.lasts == "on"
-                if (phase, name) in used and lasts and row.nbytes:
-                    yield Workspace(name, row.nbytes, phase)
-        if any(_drops(node) for node in sizes.operators()):
-            yield Workspace(DROPOUT, self.row(DROPOUT).nbytes, Phase.FORWARD)
+                if (name, thread) not in met and lasts and row.nbytes:
+                    yield Workspace(name, row.nbytes, phase, node.name)
+                met.add((name, thread))
 
 
 def _drops(node: torch.fx.Node) -> bool:

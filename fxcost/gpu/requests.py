@@ -118,7 +118,7 @@ def requests(
         workspaces: What libraries keep.
         scratch: By operator's node, what its kernels take for the time of the call.
     """
-    writer = _Writer(sizes.program, [w.nbytes for w in workspaces], scratch or {})
+    writer = _Writer(sizes.program, workspaces, scratch or {})
     needed = dict.fromkeys((*sizes.program.alive, *(event.storage for event in sizes.program.events)))
     writer.sizes |= {storage: sizes.nbytes(storage).evaluate(values) for storage in needed}
     start = writer.start()
@@ -130,7 +130,7 @@ def requests(
             begin = len(writer.rows)
             if not step:
                 writer.allocate(s for s in sizes.program.alive if LATE.get(writer.role(s)) == phase)
-                writer.allocate(-1 - at for at, w in enumerate(workspaces) if w.phase == phase)
+                writer.keep(phase)
             for event in events:
                 writer.add(event.storage, allocates=event.allocates)
                 writer.borrow(event)
@@ -174,13 +174,14 @@ class _Writer:
     """Writes requests, one after the other."""
 
     def __init__(
-        self, program: Program, workspaces: Sequence[int], scratch: Mapping[str, Sequence[Scratch]]
+        self, program: Program, workspaces: Sequence[Workspace], scratch: Mapping[str, Sequence[Scratch]]
     ) -> None:
         self.program = program
         self.scratch = scratch
         self.results = Counter(event.node for event in program.events if event.allocates)
         self.made = Counter[str]()
-        self.sizes = {-1 - at: nbytes for at, nbytes in enumerate(workspaces)}
+        self.kept = {-1 - at: each for at, each in enumerate(workspaces)}
+        self.sizes = {key: each.nbytes for key, each in self.kept.items()}
         self.rows: list[tuple[int, int, int]] = []
         self.storages: list[int] = []
         self.ids: dict[int, int] = {}
@@ -217,16 +218,30 @@ class _Writer:
         else:
             self._write(storage, Kind.FREE, self.ids.pop(storage), 0)
 
+    def keep(self, phase: Phase) -> None:
+        """Write the workspaces of a phase that are first used by operators without a new result."""
+        self._keep(
+            key for key, each in self.kept.items() if (each.phase, self.results[each.node]) == (phase, 0)
+        )
+
+    def _keep(self, workspaces: Iterable[int]) -> None:
+        found = list(workspaces)
+        self.allocate(found)
+        for key in found:
+            del self.kept[key]
+
     def borrow(self, event: Event) -> None:
         """Write what an operator takes for the time of its call, once the result before it is there."""
-        if not event.allocates or event.node not in self.scratch:
+        if not event.allocates:
             return
         at = self.made[event.node] % self.results[event.node]
         self.made[event.node] += 1
         last = self.results[event.node] - 1
+        if at == last:
+            self._keep(key for key, each in self.kept.items() if each.node == event.node)
         taken = [
             each
-            for each in self.scratch[event.node]
+            for each in self.scratch.get(event.node, ())
             if min(last, last if each.after is None else each.after) == at
         ]
         needed: list[int] = []
