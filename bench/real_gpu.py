@@ -151,7 +151,7 @@ def main(
         for found in pool.map(lambda case: in_a_process(case, device, traces), asked):
             progress(f"  {json.dumps(found)}")
             cases.append(found)
-    show(dict(figures(cases)) | {"cases": cases}, as_json)
+    show(dict(figures(cases)) | {"cases": cases}, as_json=as_json)
 
 
 if __name__ == "__main__":

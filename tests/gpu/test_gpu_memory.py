@@ -57,7 +57,7 @@ def test_a_linear_layer_asks_for_what_it_does_by_hand():
     asked = cost.gpu_memory("rtx-4090", width=512, batch=4).requests
     weight, rows, workspace = 512 * 512 * 4, 4 * 512 * 4, 8519680
     sizes = asked.events.sizes[asked.events.kinds == Kind.ALLOCATE].tolist()
-    assert sizes[:3] == [weight, rows, workspace]
+    assert sizes[:4] == [weight, rows, rows, workspace]
     assert asked.spans[0] == ("start", 0, 1)
     assert [span.name for span in asked.spans[1:]] == [
         f"step {step}: {phase}" for step in (1, 2) for phase in ("forward", "backward", "step")
