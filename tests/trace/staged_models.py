@@ -97,7 +97,7 @@ def is_layer(name, module):
 
 @fc.model(
     width=fc.Int(16, 512, step=16),
-    depth=fc.Int(8, 24, step=8),
+    depth=fc.Int(4, 24, step=4),
     batch=fc.Int(8, 512, step=8),
     example=lambda batch: torch.zeros(batch, 8),
 )
