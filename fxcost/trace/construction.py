@@ -227,12 +227,16 @@ def keep(tensor: Any = None, *_args: Any, **kwargs: Any) -> Any:
 
 
 def model_modules() -> list[ModuleType]:
-    """Return the loaded modules that may hold model code: neither Python's own nor a known library's."""
+    """Return the loaded modules that may hold model code: neither Python's own nor a known library's.
+
+    A module counts by the name that it is loaded under and by its own: packages load `math` as theirs.
+    """
     loaded: list[tuple[str, Any]] = list(sys.modules.items())  # some packages put other objects there
     return [
         module
         for name, module in loaded
-        if isinstance(module, ModuleType) and name.partition(".")[0] not in NOT_MODEL_CODE
+        if isinstance(module, ModuleType)
+        and not {name.partition(".")[0], module.__name__.partition(".")[0]} & NOT_MODEL_CODE
     ]
 
 

@@ -381,6 +381,13 @@ def test_python_itself_is_never_patched():
     assert sys.modules["math"].sqrt is original
 
 
+def test_python_s_modules_are_never_patched_under_a_package_s_name_for_them(monkeypatch):
+    monkeypatch.setitem(sys.modules, "package.mathematics", math)
+    original = math.gcd
+    check_peaks_equal_real_runs(factory_of(lambda width: nn.Linear(width, math.gcd(4, 6))), "inference")
+    assert sys.modules["math"].gcd is original
+
+
 def test_lazy_modules_without_a_dry_run_are_those_with_one():
     def unused(width):
         return nn.Sequential(nn.LazyLinear(width), nn.LazyBatchNorm1d())
