@@ -108,8 +108,8 @@ def fewest_gpus(
         >>> cost = fc.cost(net, training=fc.Training(torch.optim.AdamW, parallel=parallel))
         >>> print(fc.fewest_gpus(cost, "rtx-4090", width=24576))
         fewest that fit: 4 GPUs (dp=4): fits, 20.30 GiB needed, 22.90 GiB usable
-          1 GPU (dp=1): does not fit, 45.05 GiB needed, 23.57 GiB usable
-          2 GPUs (dp=2): does not fit, 27.03 GiB needed, 23.04 GiB usable
+          1 GPU (dp=1): does not fit, 45.07 GiB needed, 23.57 GiB usable
+          2 GPUs (dp=2): does not fit, 27.05 GiB needed, 23.04 GiB usable
           4 GPUs (dp=4): fits, 20.30 GiB needed, 22.90 GiB usable
     """
     card = cost.card_of(device)
