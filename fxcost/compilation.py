@@ -15,7 +15,7 @@ from fxcost.devices import Device
 from fxcost.errors import ConfigError, DeclarationError, InvalidConfigError
 from fxcost.expr import Domain, conditions
 from fxcost.factory import ModelFactory
-from fxcost.gpu import Card, GpuMemory, Largest, largest, worst_stage
+from fxcost.gpu import Card, GpuMemory, Largest, gpu_memory, largest
 from fxcost.graphs import factory_of
 from fxcost.program import Program
 from fxcost.quantity import Quantity
@@ -177,15 +177,12 @@ class Cost:
             raise InvalidConfigError(f"{checked}: the factory refuses it: {region.refusal}")
         values, sizes = self.regions.domain.encode(checked), self.regions.sizes_at(checked)
         recipe = chosen(self.training or self.inference or Inference(), checked)
-        return worst_stage(
-            sizes,
-            values,
-            checked,
-            self.card_of(device),
-            traced=self.card,
-            channels_last=recipe.channels_last,
-            gpus=int(self.gpus(**checked)),
+        card, gpus, last = self.card_of(device), int(self.gpus(**checked)), recipe.channels_last
+        stages = (
+            gpu_memory(stage, values, checked, card, traced=self.card, channels_last=last, gpus=gpus)
+            for stage in sizes.stages()
         )
+        return max(stages, key=lambda memory: memory.capacity.enough)
 
     def largest_on(self, device: str | Device | Card | None, name: str, **config: Any) -> Largest:
         """Return the largest value of an integer hyperparameter with which a step fits on a GPU.

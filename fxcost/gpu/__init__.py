@@ -6,7 +6,6 @@ from fxcost.gpu.card import Card, Workspace
 from fxcost.gpu.fit import Fit
 from fxcost.gpu.largest import Largest, described, largest
 from fxcost.gpu.memory import GpuMemory, Term, gpu_memory
-from fxcost.gpu.pipelines import worst_stage
 from fxcost.gpu.requests import Requests, requests
 
 __all__ = [
@@ -21,5 +20,4 @@ __all__ = [
     "gpu_memory",
     "largest",
     "requests",
-    "worst_stage",
 ]

@@ -29,8 +29,7 @@ MULTIPLIED = frozenset(
 )  # fmt: skip
 """The operators that cuBLAS and cuBLASLt calculate."""
 
-
-THREADS = (Phase.FORWARD, Phase.BACKWARD)
+MULTIPLYING = (Phase.FORWARD, Phase.BACKWARD)
 """The phases with a thread of their own that multiplies."""
 
 FUSED = frozenset({"addmm", "_addmm_activation", "_scaled_mm"})
@@ -109,7 +108,7 @@ class Card:
         met: set[tuple[str, Phase | None]] = set()
         for node in sizes.operators():
             phase = node.meta["phase"]
-            wanted = [(name, phase) for name in _workspaces(_name(node)) if phase in THREADS]
+            wanted = [(name, phase) for name in _workspaces(operator_name(node)) if phase in MULTIPLYING]
             for name, thread in [*wanted, *([(DROPOUT, None)] if _drops(node) else [])]:
                 row = self.row(name)
                 lasts = row.place is Place.ALLOCATOR and row.lasts == "on"
@@ -133,6 +132,6 @@ def _workspaces(operator: str) -> tuple[str, ...]:
     return WORKSPACES[:1] if operator in MULTIPLIED else ()
 
 
-def _name(node: torch.fx.Node) -> str:
-    """Return an operator's name, without its namespace."""
+def operator_name(node: torch.fx.Node) -> str:
+    """Return the name of a node's operator, without its namespace and its overload."""
     return str(node.target).split(".")[1]

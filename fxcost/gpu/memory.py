@@ -28,6 +28,8 @@ CONTEXT = "CUDA context"
 CONVOLUTION = "convolution workspace, at most"
 NCCL = "NCCL communicator"
 PAIR = 2
+EXACT = "exact"
+ROLES = frozenset(map(str, Role))
 OF_CUDNN = (str(Role.ACTIVATION), str(Role.TEMPORARY))
 RESIDENT = (Role.PARAMETER, Role.BUFFER, Role.OPTIMIZER_STATE)
 
@@ -109,7 +111,8 @@ class GpuMemory:
     @cached_property
     def fit(self) -> Fit:
         """Whether the GPU completes a step."""
-        least = self.live if self.card.runs_as(self.traced) else 0
+        tensors = [term.basis for term in self.terms if term.name in ROLES]
+        least = self.live if set(tensors) == {EXACT} else 0
         return Fit.of(least, self.capacity.enough, self.usable, self.card.margin)
 
     def write_snapshot(self, file: str | PathLike[str]) -> None:
@@ -201,7 +204,7 @@ def gpu_memory(
     tried = max((each.nbytes for taken in scratch.values() for each in taken if not each.needed), default=0)
     most = int(card.row(CONVOLUTION).times * largest_convolution(sizes, values, card))
     shown = done.peak_reserved + sum(term.nbytes for term in outside)
-    basis = "exact" if card.runs_as(traced) else f"exact, on {_name_of(traced, card)}"
+    basis = EXACT if card.runs_as(traced) else f"{EXACT}, on {_name_of(traced, card)}"
     kept = [card.row(DROPOUT) for each in workspaces if each.name == DROPOUT]
     state = [Term(row.name, row.nbytes, str(row.basis), row.source) for row in kept]
     terms = (*_tensors(sizes, values, card, basis), *_inside(asked, done, state), *outside)
@@ -233,7 +236,8 @@ def _inside(asked: Requests, done: Replay, state: Sequence[Term]) -> Iterator[Te
     yield from state
     workspace = asked.with_workspaces - asked.rounded - sum(term.nbytes for term in state)
     yield Term("cuBLAS workspace", workspace, str(Basis.SOURCE_CODE))
-    yield Term("rest of blocks that are not split", done.peak_allocated - asked.with_workspaces, "replayed")
+    yield Term("scratch of kernels", asked.with_scratch - asked.with_workspaces, str(Basis.FORECAST))
+    yield Term("rest of blocks that are not split", done.peak_allocated - asked.with_scratch, "replayed")
     yield Term("cached and fragmented", done.peak_reserved - done.peak_allocated, "replayed")
 
 

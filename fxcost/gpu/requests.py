@@ -63,14 +63,17 @@ class Requests:
     @cached_property
     def asked(self) -> int:
         """The most bytes asked for and not given back, of tensors, workspaces and scratch; not rounded."""
-        held = np.cumsum(self._changes(self.events.sizes))
-        tried = np.where(self.events.kinds == Kind.ATTEMPT, self.events.sizes, 0)
-        return int((held + tried).max(initial=0))
+        return self._peak_of_all(self.events.sizes)
 
     @cached_property
     def with_workspaces(self) -> int:
-        """The same, each rounded up as the allocator does it."""
-        return self._peak(-(-self.events.sizes // BLOCK) * BLOCK, np.ones(len(self.events), bool))
+        """The most bytes of tensors and of what libraries keep, each rounded up as the allocator does it."""
+        return self._peak(-(-self.events.sizes // BLOCK) * BLOCK, self.storages != SCRATCH)
+
+    @cached_property
+    def with_scratch(self) -> int:
+        """The same, together with what kernels take for the time of a call."""
+        return self._peak_of_all(-(-self.events.sizes // BLOCK) * BLOCK)
 
     def by_role(self) -> dict[str, npt.NDArray[np.int64]]:
         """Return the bytes alive after each event, by what they hold; what is never there is left out."""
@@ -85,6 +88,10 @@ class Requests:
 
     def _peak(self, sizes: npt.NDArray[np.int64], counted: npt.NDArray[np.bool_]) -> int:
         return int(np.cumsum(np.where(counted, self._changes(sizes), 0)).max(initial=0))
+
+    def _peak_of_all(self, sizes: npt.NDArray[np.int64]) -> int:
+        tried = np.where(self.events.kinds == Kind.ATTEMPT, sizes, 0)
+        return int((np.cumsum(self._changes(sizes)) + tried).max(initial=0))
 
     def _changes(self, sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return by how many bytes each event changes what is alive."""

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 import torch
 
+import fxcost as fc
 from fxcost.gpu import Card
 from fxcost.gpu.scratch import Kernel, Tensor, convolutions, reductions
 
@@ -75,6 +76,28 @@ def _convolution(sizes, dtype, *, last):
     wanted = {each.after: each.nbytes for each in convolutions.scratch(backward)}
     yield wanted.get(0, 0)
     yield wanted.get(1, 0)
+
+
+def test_a_card_whose_multiprocessors_are_not_said_takes_no_less_than_any_other():
+    unknown = dataclasses.replace(H100, device=dataclasses.replace(H100.device, multiprocessors=0))
+    arguments = {"self": Tensor((6304, 3072), HALF), "dim": (0,), "keepdim": True}
+    calls = (Kernel("sum", arguments, (Tensor((1, 3072), HALF),), card) for card in (H100, unknown))
+    known, most = (next(reductions.scratch(call)).nbytes for call in calls)
+    assert known < most
+
+
+def test_scratch_is_a_term_of_its_own_and_a_forecast():
+    @fc.model(width=fc.Int(64, 4096, step=64), example=lambda width: torch.zeros(8192, width))
+    def summing(width):
+        return torch.nn.Sequential(
+            torch.nn.Linear(width, width), torch.nn.GELU(), torch.nn.Linear(width, width)
+        )
+
+    sgd = fc.Training(torch.optim.SGD)
+    memory = fc.cost(summing, training=sgd, device="h100-sxm").gpu_memory(width=1024)
+    terms = {term.name: term for term in memory.terms}
+    assert (terms["scratch of kernels"].nbytes > 0, terms["scratch of kernels"].basis) == (True, "forecast")
+    assert terms["cuBLAS workspace"].nbytes % (32 * MIB) == 0
 
 
 def test_what_a_convolution_does_not_get_it_does_without():

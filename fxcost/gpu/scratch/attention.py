@@ -124,8 +124,7 @@ def _flash(call: _Call) -> Iterator[Scratch]:
     """Yield what flash attention takes: `set_params_splitkv` of flash_attn/flash_api.cpp.
 
     Where queries are few, keys are shared among blocks of threads, whose parts are added up. A single query
-    of several heads that share keys is taken for as many queries of one head. Where it is not known how many
-    multiprocessors a GPU has, none is taken for shared.
+    of several heads that share keys is taken for as many queries of one head.
     """
     batch, heads, queries = call.batch, call.heads, call.queries
     if call.drops:
@@ -137,7 +136,7 @@ def _flash(call: _Call) -> Iterator[Scratch]:
     width = call.query.shape[3]
     block = 256 if width <= 64 else 128 if width <= 128 else 64
     blocks = batch * heads * -(-queries // 64)
-    parts = _parts(blocks, 2 * call.kernel.card.device.multiprocessors, -(-call.keys // block))
+    parts = _parts(blocks, 2 * call.kernel.multiprocessors, -(-call.keys // block))
     if parts > 1:
         sums = parts * batch * heads * queries * FLOAT
         yield Scratch(sums)

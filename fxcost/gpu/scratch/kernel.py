@@ -11,6 +11,8 @@ import torch
 
 from fxcost.gpu.card import Card
 
+VERY_MANY = 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
@@ -65,3 +67,8 @@ class Kernel:
     results: tuple[Tensor | None, ...]
     card: Card
     channels_last: bool = False
+
+    @property
+    def multiprocessors(self) -> int:
+        """How many the card has; where that is not said very many, with which kernels take most."""
+        return self.card.device.multiprocessors or VERY_MANY

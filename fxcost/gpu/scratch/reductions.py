@@ -78,10 +78,7 @@ class Split:
 
 
 def scratch(kernel: Kernel) -> Iterator[Scratch]:
-    """Yield what a reduction takes besides its result.
-
-    A card whose number of multiprocessors is not known is taken for one of very many, which takes most.
-    """
+    """Yield what a reduction takes besides its result."""
     tensor = kernel.arguments.get("self", kernel.arguments.get("input"))
     result = kernel.results[0]
     if not isinstance(tensor, Tensor) or result is None or not tensor.count or not result.count:
@@ -93,8 +90,7 @@ def scratch(kernel: Kernel) -> Iterator[Scratch]:
     along = not runs or runs[-1]
     split = Split.of(inputs, outputs, along=along, single=sum(runs) == 1)
     threads = THREADS.get(kernel.card.device.compute_capability, USUAL_THREADS)
-    multiprocessors = kernel.card.device.multiprocessors or tensor.count
-    shared, groups = split.blocks(inputs, outputs, multiprocessors, threads)
+    shared, groups = split.blocks(inputs, outputs, kernel.multiprocessors, threads)
     if shared > 1:
         meeting = _accumulated(kernel, tensor.dtype) * outputs * shared
         yield Scratch(meeting if along else meeting * split.width * split.lanes)

@@ -10,7 +10,7 @@ import torch
 
 from fxcost.costs import Sizes
 from fxcost.expr.functions import Number
-from fxcost.gpu.card import Card
+from fxcost.gpu.card import Card, operator_name
 from fxcost.gpu.scratch import attention, convolutions, reductions, softmax
 from fxcost.gpu.scratch.kernel import Kernel, Scratch, Tensor
 from fxcost.program import Phase, TensorMeta
@@ -45,7 +45,7 @@ def scratch_of(
     """
     found = {}
     for node in sizes.operators():
-        formula = TABLE.get(_name(node))
+        formula = TABLE.get(operator_name(node))
         if formula is not None:
             taken = tuple(formula(_kernel(sizes, node, values, card, channels_last=channels_last)))
             if taken:
@@ -58,7 +58,7 @@ def largest_convolution(sizes: Sizes, values: Mapping[str, Number], card: Card) 
     kernels = (
         _kernel(sizes, node, values, card)
         for node in sizes.operators()
-        if _name(node) == "convolution" and node.meta["phase"] is Phase.FORWARD
+        if operator_name(node) == "convolution" and node.meta["phase"] is Phase.FORWARD
     )
     return max((convolutions.seen(kernel) for kernel in kernels), default=0)
 
@@ -74,17 +74,12 @@ def _kernel(
     call = sizes.call(node)
     results = call.result if isinstance(call.result, tuple) else (call.result,)
     return Kernel(
-        operator=_name(node),
+        operator=operator_name(node),
         arguments={name: _number(value, values) for name, value in call.arguments().items()},
         results=tuple(each if isinstance(each, Tensor) else None for each in _number(results, values)),
         card=card,
         channels_last=channels_last,
     )
-
-
-def _name(node: torch.fx.Node) -> str:
-    """Return an operator's name, without its namespace and its overload."""
-    return str(node.target).split(".")[1]
 
 
 def _number(value: Any, values: Mapping[str, Number]) -> Any:
