@@ -20,7 +20,7 @@ import torch.distributed as dist
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.distributed._functional_collectives import AsyncCollectiveTensor
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 from torch.distributed.tensor.parallel import parallelize_module
 from torch.futures import Future
@@ -193,6 +193,7 @@ class Fsdp(Gpus):
     reshard: bool | None = None
     param_dtype: torch.dtype | None = None
     reduce_dtype: torch.dtype | None = None
+    prefetch: int | None = None
     plan: object = None
     tp: int = 1
 
@@ -212,7 +213,14 @@ class Fsdp(Gpus):
         for module in reversed(list(model.modules())):
             if self.units is not None and self.units(module):
                 fully_shard(module, **options)
+        if self.prefetch is not None:
+            self.prefetching([module for module in model.modules() if isinstance(module, FSDPModule)])
         return fully_shard(model, **options)
+
+    def prefetching(self, modules):
+        for at, module in enumerate(modules):
+            module.set_modules_to_forward_prefetch(modules[at + 1 : at + 1 + self.prefetch])
+            module.set_modules_to_backward_prefetch(modules[max(at - self.prefetch, 0) : at][::-1])
 
     def states(self, factory, config):
         """Return the bytes of the parameters' and of the optimizer states' storages."""

@@ -121,6 +121,11 @@ TOGETHER = {
         {"param_dtype": BF16, "reduce_dtype": torch.float32},
         {"param_dtype": BF16, "reduce_dtype": torch.float32, "accumulation": 2},
     ),
+    "checkpointed and gathered ahead": (
+        {"checkpoint": BLOCKS},
+        {"prefetch": 2},
+        {"prefetch": 2, "checkpointed": lambda _, module: is_block(module)},
+    ),
     "checkpointed": ({"checkpoint": BLOCKS}, {}, {"checkpointed": lambda _, module: is_block(module)}),
     "in autocast": ({"precision": "bf16-mixed"}, {}, {"autocast": BF16}),
     "accumulated and clipped": (
@@ -138,6 +143,25 @@ def test_peak_memory_of_a_sharded_recipe_equals_a_real_loop_to_the_byte(name):
     for size in (2, 8):
         loop = gpus.Fsdp(size, **{"units": is_block} | real)
         assert cost.peak_memory(dp=size, **CONFIGS["gpt"]) == loop.peak(gpt, CONFIGS["gpt"])
+
+
+@pytest.mark.parametrize("zero", [2, 3])
+def test_peak_memory_of_weights_gathered_ahead_equals_a_real_loop_to_the_byte(zero):
+    cost = costs_of(
+        resnet, optimizer=torch.optim.SGD, zero=zero, units=BLOCKS, prefetch=fc.Choice(None, 1, 2, 9)
+    )
+    config, peaks = {"classes": 10, "batch": 2, "resolution": 32}, {}
+    for ahead in (None, 1, 2, 9):
+        real = gpus.Fsdp(
+            4,
+            optimizer=torch.optim.SGD,
+            units=is_block,
+            prefetch=ahead,
+            reshard=False if zero == 2 else None,
+        )
+        peaks[ahead] = cost.peak_memory(dp=4, prefetch=ahead, **config)
+        assert peaks[ahead] == real.peak(resnet, config)
+    assert (peaks[1] < peaks[2]) is (zero == 3)  # otherwise weights stay gathered
 
 
 def test_what_the_model_has_does_not_depend_on_how_it_is_divided():
@@ -240,6 +264,8 @@ def test_a_name_is_declared_once():
         ({"zero": fc.Choice(0, 7)}, "write one of"),
         ({"param_dtype": torch.bfloat16}, "write zero=2"),
         ({"zero": 3, "units": 5}, "write a pattern"),
+        ({"prefetch": 1}, "write zero=2"),
+        ({"zero": 3, "prefetch": 0}, "at least one"),
     ],
 )
 def test_a_wrong_way_to_divide_says_what_to_write(fields, message):

@@ -14,7 +14,7 @@ from fxcost.trace.checkpointing import Checkpointing, Policy
 from fxcost.trace.declared import OPEN, check_count, domains_of, leaves_open
 
 SHARDED = (2, 3)
-OF_FULLY_SHARD = ("units", "param_dtype", "reduce_dtype")
+OF_FULLY_SHARD = ("units", "param_dtype", "reduce_dtype", "prefetch")
 STAGES = (0, 1, 2, 3)
 SCHEDULES = ("1f1b", "gpipe")
 OF_SCHEDULES = ("pp", "microbatches", "schedule")
@@ -42,6 +42,10 @@ class Parallel:
             `Checkpointing(modules=...)` has them; None for no module but the model.
         param_dtype: As in `MixedPrecisionPolicy`, for `fully_shard`; its `cast_forward_inputs` is True.
         reduce_dtype: As in `MixedPrecisionPolicy`.
+        prefetch: How many of the next units each one gathers with its own weights, as
+            `set_modules_to_forward_prefetch` has it, and in the backward pass
+            `set_modules_to_backward_prefetch`: units in the order of `model.modules()`, the model itself left
+            out. None leaves it to `fully_shard`, which gathers one ahead in the backward pass.
         tp: Among how many GPUs layers are divided; there are `dp` times as many.
         plan: How layers are divided, as in `parallelize_module`: by pattern of module names, the style. Sizes
             that are divided are to be multiples of `tp`.
@@ -81,6 +85,7 @@ class Parallel:
     units: Policy | AnyDomain | None = None
     param_dtype: torch.dtype | None = None
     reduce_dtype: torch.dtype | None = None
+    prefetch: int | AnyDomain | None = None
     tp: int | AnyDomain = field(default=1, metadata={OPEN: True})
     plan: Mapping[str, Any] | None = None
     pp: int | AnyDomain = 1
@@ -106,6 +111,8 @@ class Parallel:
         units: Any = self.units
         if units is not None:
             Checkpointing(units)
+        if self.prefetch is not None:
+            check_count(self.prefetch, "Parallel(prefetch=")
         self._check_pipeline()
         for name in OF_FULLY_SHARD:
             if zero not in SHARDED and getattr(self, name) is not None:

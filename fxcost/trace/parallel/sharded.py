@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from torch import nn
@@ -40,6 +40,7 @@ class Sharded(Arrangement):
             reshards = parallel.zero == 3 and module is not model
             made[module] = Unit(self.shared, module, shards, reshards=reshards)
         self.shared.units = [made[module] for module in model.modules() if module in made]
+        _prefetch([unit for unit in self.shared.units if unit is not made[model]], parallel.prefetch)
         recorder.name_modules(model)
 
     def _shards(self, modules: Iterable[nn.Module], taken: dict[nn.Parameter, nn.Module]) -> list[Shard]:
@@ -66,6 +67,15 @@ class Sharded(Arrangement):
         for shard in shards:
             shard.use(shard.parameter)
         return shards
+
+
+def _prefetch(units: Sequence[Unit], count: Any) -> None:
+    """Let each unit gather so many others, the nearest first; where no number is given, as it does anyway."""
+    if count is None:
+        return
+    for at, unit in enumerate(units):
+        unit.later = units[at + 1 : at + 1 + count]
+        unit.earlier = units[max(at - count, 0) : at][::-1]
 
 
 def _modules(model: nn.Module, parallel: Parallel) -> list[nn.Module]:

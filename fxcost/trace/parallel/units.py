@@ -91,6 +91,10 @@ class Unit:
         module: The module.
         shards: Its weights.
         reshards: Whether it gives gathered weights back after its forward pass.
+
+    Attributes:
+        later: The units that it begins to gather in its forward pass.
+        earlier: The same in its backward pass; where there are none, that is the one that was used before it.
     """
 
     def __init__(self, shared: Shared, module: nn.Module, shards: Sequence[Shard], *, reshards: bool) -> None:
@@ -101,6 +105,8 @@ class Unit:
         self.whole = False
         self.pending: torch.Tensor | None = None
         self.places: list[int] = []
+        self.later: Sequence[Unit] = ()
+        self.earlier: Sequence[Unit] = ()
         module.register_forward_pre_hook(self._before_forward, prepend=True, with_kwargs=True)
         module.register_forward_hook(self._after_forward)
 
@@ -116,7 +122,10 @@ class Unit:
         self.state = State.FORWARD
         self.gather()
         self.use_gathered()
-        return self._watched(args, kwargs)
+        args, kwargs = self._watched(args, kwargs)
+        for unit in self.later:
+            unit.gather()
+        return args, kwargs
 
     def _cast(self, tree: Any) -> Any:
         """Return a module's inputs in the weights' type: `_cast_forward_inputs`."""
@@ -157,16 +166,23 @@ class Unit:
             self.shared.gathered = self.shared.root = None
 
     def _before_backward(self, _gradient: torch.Tensor) -> None:
-        """Gather the weights again, and begin to gather the next unit's: `_pre_backward`, `pre_backward`."""
+        """Gather the weights again, and begin to gather other units': `_pre_backward`."""
         self.module_state = State.BEFORE_BACKWARD
         if not self.shared.queued:
             self.shared.queued = True
             Variable._execution_engine.queue_callback(self.shared.finish_backward)
-        if not self.shards or self.state is State.BEFORE_BACKWARD:
-            return
+        if self.shards and self.state is not State.BEFORE_BACKWARD:
+            self._gather_again()
+        for unit in self.earlier:
+            unit.gather()
+
+    def _gather_again(self) -> None:
+        """Gather the weights for the backward pass: `pre_backward` and `_backward_prefetch`."""
         self.state = State.BEFORE_BACKWARD
         self.gather()
         self.use_gathered()
+        if self.earlier:
+            return
         place = self.places.pop() if self.places else 0
         if place > 0:
             self.shared.order[place - 1].gather()
