@@ -7,6 +7,7 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from fxcost.cli import main
@@ -24,13 +25,13 @@ def test_its_sessions_show_what_python_prints():
     assert results.failed == 0
 
 
-def test_its_console_sessions_show_what_the_command_prints(monkeypatch):
+@pytest.mark.parametrize("block", blocks("console"), ids=lambda block: block.partition("\n")[0])
+def test_its_console_sessions_show_what_the_command_prints(block, monkeypatch):
     monkeypatch.chdir(README.parent)
     monkeypatch.setenv("COLUMNS", "110")
-    for block in blocks("console"):
-        command, _, shown = block.partition("\n")
-        printed = CliRunner().invoke(main, shlex.split(command.removeprefix("$ fxcost "))).stdout
-        assert untimed(printed) == untimed(shown)
+    command, _, shown = block.partition("\n")
+    printed = CliRunner().invoke(main, shlex.split(command.removeprefix("$ fxcost "))).stdout
+    assert untimed(printed) == untimed(shown)
 
 
 def untimed(text: str) -> str:

@@ -86,7 +86,7 @@ def is_block(module):
 @pytest.mark.parametrize("zero", [2, 3])
 def test_peak_memory_fully_sharded_equals_a_real_loop_to_the_byte(name, zero):
     cost = costs_of(FACTORIES[name], zero=zero, units=BLOCKS)
-    for size in (1, *SIZES):
+    for size in (1, 2, 8):
         real = gpus.Fsdp(size, units=is_block, reshard=False if zero == 2 else None)
         assert cost.peak_memory(dp=size, **CONFIGS[name]) == real.peak(FACTORIES[name], CONFIGS[name])
 
