@@ -260,7 +260,7 @@ class _Writer:
             self.count += 1
             while brief and not each.brief:
                 self._write(SCRATCH, Kind.FREE, brief.pop(), 0)
-        for key in (*brief, *needed):
+        for key in (*brief, *reversed(needed)):
             self._write(SCRATCH, Kind.FREE, key, 0)
 
     def _write(self, storage: int, kind: Kind, key: int, nbytes: int) -> None:

@@ -188,9 +188,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _record(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         place = self._place()
-        gates = self.gating.of(
-            func, args, kwargs, self._presence, place.gate, sums=self._adds_gradients(args)
-        )
+        sums = self._adds_gradients(args)
+        gates = self.gating.of(func, args, kwargs, self._presence, place.gate, sums=sums)
         node = self.graph.call_function(
             func, tree_map(self._argument, args), tree_map(self._argument, kwargs)
         )
@@ -199,7 +198,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if isinstance(leaf, torch.Tensor):
                 self.see(leaf, str(func), place.module, place.source, gates.of_result(position))
         node.meta.update(value=tree_map(self.meta, result), phase=self.phase)
-        node.meta.update(module=place.module, source=place.source, gate=gates.of_node)
+        node.meta.update(module=place.module, source=place.source, gate=gates.of_node, sums=sums)
         node.meta["times"] = size_of(self.times)
         if isinstance(result, torch.Tensor):
             result.__dict__[NODE] = node

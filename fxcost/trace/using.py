@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from fxcost.program import Phase
-from fxcost.trace.cuda import flattened
+from fxcost.trace.cuda import added_in_place, flattened
 from fxcost.trace.finishing import Measured
 from fxcost.trace.gradients import KeptGradients
 from fxcost.trace.preparing import autocast_of, converted_batch, converted_model, tensors_of
@@ -87,7 +87,7 @@ class Use:
         if step.training.offload:
             del recorder.events[before:]  # none of it is in the device's memory
         step.finish()
-        events = tuple(recorder.events)
+        events = added_in_place(recorder) if self.on_gpu else tuple(recorder.events)
         state, unused_state = self._state(step, unused)
         alive -= unused_state | set(map(recorder.storage_of, step.on_the_host(on_gpu=self.on_gpu)))
         return Measured(alive, events, passes.end_of_forward, passes.storage, gradients, state)

@@ -7,6 +7,7 @@ import torch
 
 import fxcost as fc
 from examples.gpt import gpt
+from tests.gpu import laid_out
 from tests.oracles import pretend, real_cuda
 
 pytestmark = pytest.mark.skipif(bool(pretend.missing()), reason=pretend.missing())
@@ -33,3 +34,22 @@ def test_in_fp32_what_cublas_copies_of_a_sum_s_gradient_is_counted(config: dict)
     memory = fc.cost(gpt, training=recipe, device="rtx-4090", cache=False).gpu_memory(**config)
     assert memory.requests.asked == real["peak_requested"]
     assert memory.reserved == pytest.approx(real["peak_reserved"], rel=0.015)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16-mixed"])
+@pytest.mark.parametrize("name", ["residual", "reused", "mixer", "patches", "groups"])
+def test_what_a_gpu_copies_and_adds_in_place_is_asked_for_as_it_does(name: str, precision: str) -> None:
+    config = {"width": 256, "batch": 32}
+    real = real_cuda.training_step(
+        f"tests.gpu.laid_out:{name}",
+        config,
+        optimizer="SGD",
+        options=RATE,
+        autocast=None if precision == "fp32" else "bfloat16",
+    )
+    recipe = fc.Training(torch.optim.SGD, options=RATE, precision=precision)
+    memory = fc.cost(getattr(laid_out, name), training=recipe, device="rtx-4090", cache=False).gpu_memory(
+        **config
+    )
+    assert memory.requests.asked == real["peak_requested"]
+    assert memory.reserved == real["peak_reserved"]

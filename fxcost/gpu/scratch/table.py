@@ -11,7 +11,7 @@ import torch
 from fxcost.costs import Sizes
 from fxcost.expr.functions import Number
 from fxcost.gpu.card import Card, operator_name
-from fxcost.gpu.scratch import attention, convolutions, reductions, softmax
+from fxcost.gpu.scratch import attention, convolutions, groups, reductions, softmax
 from fxcost.gpu.scratch.kernel import Kernel, Scratch, Tensor
 from fxcost.program import Phase, TensorMeta
 
@@ -27,6 +27,7 @@ TABLE: Mapping[str, Callable[[Kernel], Iterator[Scratch]]] = MappingProxyType(
         "var": reductions.scratch,
         "var_mean": reductions.scratch,
         **dict.fromkeys(attention.OPERATORS, attention.scratch),
+        **dict.fromkeys(groups.OPERATORS, groups.scratch),
         **dict.fromkeys(softmax.OPERATORS, softmax.scratch),
     }
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from fxcost.trace.cuda.copying import copying
 from fxcost.trace.cuda.gpu import Gpu
 from fxcost.trace.cuda.imposing import imposed
 from fxcost.trace.cuda.kernels import rules_of
-from fxcost.trace.cuda.products import copying
 from fxcost.trace.cuda.recurrent import allocating, flattened
+from fxcost.trace.cuda.sums import added_in_place
 
-__all__ = ["Gpu", "allocating", "copying", "flattened", "imposed", "rules_of"]
+__all__ = ["Gpu", "added_in_place", "allocating", "copying", "flattened", "imposed", "rules_of"]

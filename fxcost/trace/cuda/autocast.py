@@ -112,11 +112,12 @@ class Autocast:
         return self._run(operator, widest, args, kwargs)
 
     def _run(self, operator: Any, to: torch.dtype, args: Any, kwargs: Any) -> Any:
+        """Run an operator on casts of its arguments, of which the compiled code makes the last one first."""
+        cast = functools.partial(tree_map_only, torch.Tensor, lambda tensor: self._cast(tensor, to))
         with torch._C._DisableAutocast():
-            args, kwargs = tree_map_only(
-                torch.Tensor, lambda tensor: self._cast(tensor, to), (list(args), kwargs)
-            )
-            return operator(*args, **kwargs)
+            named = {name: cast(value) for name, value in reversed(kwargs.items())}
+            given = [cast(value) for value in reversed(args)]
+            return operator(*reversed(given), **named)
 
     @staticmethod
     def _fp32_output(operator: Any, *args: Any, **kwargs: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,6 +43,8 @@ def overrides(gpu: Gpu, allowed: str | None) -> Iterator[Override]:
     yield Override("softmax.int", KEY, _softmax(aten._softmax))
     yield Override("log_softmax.int", KEY, _softmax(aten._log_softmax))
     yield Override("batch_norm", KEY, batch_norm)
+    yield Override("group_norm", KEY, _group_norm(gpu))
+    yield Override("linear", KEY, linear)
 
 
 def dropout(tensor: torch.Tensor, p: float, train: bool) -> torch.Tensor:
@@ -63,6 +66,41 @@ def _softmax(operator: Callable[..., torch.Tensor]) -> Callable[..., torch.Tenso
         return operator(tensor if dtype is None else tensor.to(dtype), dim, False)
 
     return softmax
+
+
+def linear(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+    """Multiply rows; a bias that is not fused is added in place: `aten/src/ATen/native/Linear.cpp`.
+
+    There it is not where operators are watched.
+    """
+    if bias is None or rows.ndim < 3 or rows.is_contiguous():
+        fused: torch.Tensor = aten.linear.default.decompose(rows, weight, bias)
+        return fused
+    return torch.matmul(rows, weight.t()).add_(bias)
+
+
+def _group_norm(gpu: Gpu) -> Callable[..., torch.Tensor]:
+    """Return what normalises groups of channels: `aten/src/ATen/native/group_norm.cpp`.
+
+    Until torch 2.13 it lays channels out one after the other and keeps that for the gradient; from 2.14 on
+    the kernel does so for itself.
+    """
+
+    def group_norm(
+        image: torch.Tensor,
+        num_groups: int,
+        weight: torch.Tensor | None = None,
+        bias: torch.Tensor | None = None,
+        eps: float = 1e-5,
+        *_: bool,
+    ) -> torch.Tensor:
+        image = image if gpu.runs("2.14") else image.contiguous()
+        batch, channels, *pixels = image.shape
+        arguments = (image, weight, bias, batch, channels, math.prod(pixels), num_groups, eps)
+        normed: torch.Tensor = aten.native_group_norm(*arguments)[0]
+        return normed
+
+    return group_norm
 
 
 LEAST_EPS_OF_CUDNN = 1e-5

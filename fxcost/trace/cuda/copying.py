@@ -65,8 +65,8 @@ def _dense(tensor: torch.Tensor) -> torch.Tensor:
 def scattered(tensors: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
     """Yield those whose rows are not one after the other, as kernels that normalise rows want them.
 
-    `layer_norm_cuda` and `LayerNormBackwardKernelImpl` of aten/src/ATen/native/cuda/layer_norm_kernel.cu; of
-    groups of channels PyTorch's compiled code was seen to.
+    `layer_norm_cuda` and `LayerNormBackwardKernelImpl` of aten/src/ATen/native/cuda/layer_norm_kernel.cu; for
+    groups of channels, what PyTorch's compiled code of 2.14 asked for over a pretend CUDA.
 
     >>> patches = torch.ones(2, 8, 3).transpose(1, 2)
     >>> [tuple(each.shape) for each in scattered((patches, torch.ones(2, 3)))]

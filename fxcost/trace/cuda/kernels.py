@@ -7,19 +7,37 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_map_only
 
+from fxcost.trace import kernels
 from fxcost.trace.cuda.gpu import Gpu
 
-EFFICIENT_ATTENTION = torch.ops.aten._scaled_dot_product_efficient_attention.default
+aten = torch.ops.aten
+EFFICIENT_ATTENTION = aten._scaled_dot_product_efficient_attention.default
 
 
 def rules_of(gpu: Gpu | None) -> Mapping[torch._ops.OpOverload, Callable[..., Any]]:
     """Return by operator what runs instead of its fake kernel; nothing for a CPU.
 
-    >>> [str(operator) for operator in rules_of(Gpu((8, 9)))]
-    ['aten._scaled_dot_product_efficient_attention.default']
+    >>> [str(operator) for operator in rules_of(Gpu((8, 9)))][0]
+    'aten._scaled_dot_product_efficient_attention.default'
     """
-    return {} if gpu is None else {EFFICIENT_ATTENTION: functools.partial(efficient_attention, gpu)}
+    if gpu is None:
+        return {}
+    return {
+        EFFICIENT_ATTENTION: functools.partial(efficient_attention, gpu),
+        aten.native_group_norm.default: _contiguous(kernels.native_group_norm),
+        aten.native_group_norm_backward.default: _contiguous(kernels.native_group_norm_backward),
+    }
+
+
+def _contiguous(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a rule whose results have channels one after the other, as kernels of a GPU make them."""
+
+    def made(*args: Any) -> Any:
+        return tree_map_only(torch.Tensor, lambda tensor: tensor.new_empty(tensor.shape), rule(*args))
+
+    return made
 
 
 def efficient_attention(
