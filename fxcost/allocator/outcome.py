@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from fxcost import units
 from fxcost.allocator.device import Action
@@ -99,6 +98,7 @@ class Replay:
         capacity: Bytes there were for it; None for as many as it liked.
         allocated: Bytes of the blocks in use after each event.
         reserved: Bytes of the segments after each event.
+        peak_allocated: The most bytes ever in use, within events too: `torch.cuda.max_memory_allocated`.
         peak_reserved: The most bytes ever reserved, within events too: `torch.cuda.max_memory_reserved`.
         requests: How many segments, or ranges of pages, the device handed out.
         refusals: How often it had no more.
@@ -113,6 +113,7 @@ class Replay:
     capacity: int | None
     allocated: Integers = field(repr=False)
     reserved: Integers = field(repr=False)
+    peak_allocated: int
     peak_reserved: int
     requests: int
     refusals: int
@@ -126,11 +127,6 @@ class Replay:
     def completed(self) -> bool:
         """Whether the program ran to its end."""
         return self.out_of_memory is None
-
-    @cached_property
-    def peak_allocated(self) -> int:
-        """The most bytes in use: `torch.cuda.max_memory_allocated`."""
-        return int(self.allocated.max(initial=0))
 
     @property
     def peak_event(self) -> int:

@@ -80,6 +80,7 @@ class _Player:
         self.live: dict[int, Block | None] = {}
         self.shared: set[int] = set()
         self.failure: OutOfMemory | None = None
+        self.tried = 0
 
     def listen(self, name: str, address: int, size: int, stream: int) -> None:
         self.actions.append(Action(self.event, name, address, size, stream))
@@ -101,6 +102,7 @@ class _Player:
             capacity=self.capacity,
             allocated=np.array(allocated, np.int64),
             reserved=np.array(reserved, np.int64),
+            peak_allocated=max([self.tried, *allocated]),
             peak_reserved=device.peak,
             requests=device.requests,
             refusals=device.refusals,
@@ -144,6 +146,7 @@ class _Player:
     def attempt(self, _: int, nbytes: int, stream: int) -> None:
         block = self.allocator.allocate(nbytes, stream) if nbytes else None
         if block is not None:
+            self.tried = max(self.tried, self.allocator.allocated)
             self.allocator.free(block)
 
     def taken(self, look_up: Callable[[int], Block | None], key: int) -> Block | None:

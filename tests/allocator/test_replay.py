@@ -70,6 +70,7 @@ def test_an_attempt_that_is_served_is_an_allocation_that_is_freed() -> None:
     assert [column.tolist() for column in (served.kinds, served.ids, served.sizes)] == [
         column.tolist() for column in (Events.of(pair).kinds, Events.of(pair).ids, Events.of(pair).sizes)
     ]
+    assert replay(Events.of(rows)).peak_allocated == replay(served).peak_allocated == 42 * MIB
 
 
 def test_a_freed_block_joins_its_neighbours() -> None:
