@@ -92,6 +92,9 @@ WAYS = {
     "zero_1": Way({"zero": 1}, _ddp(zero=1), (recipes.gpt,)),
     "zero_2": Way({"zero": 2, "units": BLOCKS}, _fsdp(reshard=False)),
     "zero_3": Way({"zero": 3, "units": BLOCKS}, _fsdp()),
+    "zero_3_two_ahead": Way(
+        {"zero": 3, "units": BLOCKS, "prefetch": 2}, _fsdp(prefetch=2), (recipes.vit, recipes.resnet)
+    ),
     "zero_3_mixed": Way({"zero": 3, "units": BLOCKS, **MIXED}, _fsdp(**MIXED), (recipes.gpt, recipes.vit)),
     "tensor": Way(
         {"plan": layers()}, _tp(layers, options={"foreach": False}), (biased,), "tp", {"foreach": False}
