@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -86,18 +85,9 @@ def _group_norm(gpu: Gpu) -> Callable[..., torch.Tensor]:
     the kernel does so for itself.
     """
 
-    def group_norm(
-        image: torch.Tensor,
-        num_groups: int,
-        weight: torch.Tensor | None = None,
-        bias: torch.Tensor | None = None,
-        eps: float = 1e-5,
-        *_: bool,
-    ) -> torch.Tensor:
+    def group_norm(image: torch.Tensor, num_groups: int, *arguments: Any) -> torch.Tensor:
         image = image if gpu.runs("2.14") else image.contiguous()
-        batch, channels, *pixels = image.shape
-        arguments = (image, weight, bias, batch, channels, math.prod(pixels), num_groups, eps)
-        normed: torch.Tensor = aten.native_group_norm(*arguments)[0]
+        normed: torch.Tensor = aten.group_norm.default.decompose(image, num_groups, *arguments)
         return normed
 
     return group_norm
