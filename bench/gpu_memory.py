@@ -70,12 +70,14 @@ PARTS: dict[str, Callable[[Amounts], dict[str, Any]]] = {
 def main(as_json: bool, only: tuple[str, ...], **amounts: Any) -> None:
     """Print the figures of a GPU's memory."""
     figures: dict[str, Any] = {"load_before": [round(each, 2) for each in os.getloadavg()]}
-    for name in only or PARTS:
-        progress(name)
-        begun = perf_counter()
-        figures |= PARTS[name](Amounts(**amounts))
-        progress(f"{name}: {perf_counter() - begun:.0f} s")
-    show(figures, as_json=as_json)
+    try:
+        for name in only or PARTS:
+            progress(name)
+            begun = perf_counter()
+            figures |= PARTS[name](Amounts(**amounts))
+            progress(f"{name}: {perf_counter() - begun:.0f} s")
+    finally:  # what is known is not lost where a later part fails
+        show(figures, as_json=as_json)
 
 
 if __name__ == "__main__":

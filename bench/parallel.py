@@ -27,7 +27,7 @@ WORLDS = (2, 4, 8)
 SETTINGS = 2
 BLOCKS = recipes.BLOCKS
 BF16 = torch.bfloat16
-DEEP = staged.decoder.within(depth=4)
+DEEP, LAYERS = staged.decoder.within(depth=4), staged.layers.within(depth=8)
 FEW = {"worlds": (2, 4)}
 IN_BF16 = {"loop": {"autocast": BF16}, "recipe": {"precision": "bf16-mixed"}}
 
@@ -106,7 +106,7 @@ WAYS = {
     "gpipe": _pipeline("gpipe", staged.DecoderStage, "blocks.*", DEEP, **FEW),
     "1f1b": _pipeline("1f1b", staged.DecoderStage, "blocks.*", DEEP, **FEW),
     "1f1b_mixed": _pipeline("1f1b", staged.DecoderStage, "blocks.*", DEEP, **FEW, **IN_BF16),
-    "1f1b_and_ddp": _pipeline("1f1b", staged.part_of_layers, staged.is_layer, staged.layers, loop={"dp": 2}),
+    "1f1b_and_ddp": _pipeline("1f1b", staged.part_of_layers, staged.is_layer, LAYERS, loop={"dp": 2}),
 }
 
 
