@@ -84,6 +84,16 @@ def test_a_card_whose_multiprocessors_are_not_said_takes_no_less_than_any_other(
     calls = (Kernel("sum", arguments, (Tensor((1, 3072), HALF),), card) for card in (H100, unknown))
     known, most = (next(reductions.scratch(call)).nbytes for call in calls)
     assert known < most
+    image, weight = Tensor((64, 64, 56, 56), FULL), Tensor((64, 64, 3, 3), FULL)
+    arguments = {"input": image, "weight": weight, "grad_output": image, "stride": (1, 1), "groups": 1}
+    known, most = (
+        sum(
+            each.nbytes
+            for each in convolutions.scratch(Kernel("convolution_backward", arguments, (weight,), card))
+        )
+        for card in (H100, unknown)
+    )
+    assert known < most
 
 
 def test_scratch_is_a_term_of_its_own_and_a_forecast():

@@ -87,10 +87,9 @@ def _split(kernel: Kernel, weight: Tensor) -> int:
     rows, columns = weight.shape[0], weight.count // weight.shape[0]
     side = TILE if min(rows, columns) >= TILE else TILE // 2
     squares = -(-rows // side) * -(-columns // side)
-    multiprocessors = kernel.card.device.multiprocessors or 0
-    if squares > multiprocessors:
-        return multiprocessors * side * side * 4
-    return multiprocessors // squares * weight.count * 4
+    if squares > kernel.multiprocessors:
+        return kernel.multiprocessors * side * side * 4
+    return kernel.multiprocessors // squares * weight.count * 4
 
 
 def _is_a_product(kernel: Kernel, image: Tensor, weight: Tensor, *, gradient: bool) -> bool:

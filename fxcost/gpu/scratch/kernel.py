@@ -11,7 +11,8 @@ import torch
 
 from fxcost.gpu.card import Card
 
-VERY_MANY = 2**20
+MOST_MULTIPROCESSORS = 256
+"""More than any card of the catalogue has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +71,5 @@ class Kernel:
 
     @property
     def multiprocessors(self) -> int:
-        """How many the card has; where that is not said very many, with which kernels take most."""
-        return self.card.device.multiprocessors or VERY_MANY
+        """How many the card has; where that is not said more than any has, with which kernels take most."""
+        return self.card.device.multiprocessors or MOST_MULTIPROCESSORS
